@@ -1,0 +1,1 @@
+"""From whatever arrived to images that can be trusted."""

@@ -1,0 +1,177 @@
+"""Every tunable: ``params.yaml`` read once into frozen, strict sections."""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from giemsa.errors import UsageError
+
+Fraction = Annotated[float, Field(ge=0, le=1)]
+Distance = Annotated[int, Field(ge=0, le=64)]
+Count = Annotated[int, Field(ge=1)]
+
+
+class Section(BaseModel):
+    """A part of ``params.yaml``: frozen, no conversions, no unknown keys."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+
+
+class Image(Section):
+    """How a picture becomes what a network sees, and what is too large to open."""
+
+    size: Annotated[int, Field(ge=16, le=512, description="side of the network's input, in pixels")]
+    crop_px: Annotated[int, Field(ge=16, description="centre crop where both sides exceed it, in pixels")]
+    max_pixels: Annotated[int, Field(ge=1, description="larger pictures are set aside unopened")]
+    max_bytes: Annotated[int, Field(ge=1, description="larger files are set aside unread")]
+
+
+class Validate(Section):
+    """What the manifest must hold; ``critical`` names the rules that stop the run."""
+
+    min_classes: Annotated[int, Field(ge=2)]
+    min_per_class: Count
+    max_imbalance: Annotated[float, Field(ge=1, description="largest class over smallest")]
+    min_side_px: Count
+    max_unreadable: Fraction
+    brightness: Annotated[tuple[Fraction, Fraction], Field(strict=False, description="mean grey value, 0..1")]
+    sharpness_min: Annotated[float, Field(ge=0, description="variance of the Laplacian, grey 0..1")]
+    max_outside: Annotated[Fraction, Field(description="share of images allowed outside a range")]
+    critical: tuple[str, ...] = Field(strict=False)
+
+
+class Deduplicate(Section):
+    """When two images count as one."""
+
+    max_distance: Annotated[Distance, Field(description="bits of a 64-bit dHash: candidates only")]
+    min_similarity: Annotated[Fraction, Field(description="after registration: a candidate pair is one cell")]
+    symmetries: Annotated[bool, Field(description="also find turned and mirrored copies")]
+    junk_copies: Annotated[int, Field(ge=2, description="equal pictures under two labels or more: junk")]
+
+
+class Split(Section):
+    """The shares of the validation and test sides; the rest trains."""
+
+    validation: Annotated[float, Field(gt=0, lt=0.5)]
+    test: Annotated[float, Field(gt=0, lt=0.5)]
+    seed: Annotated[int, Field(ge=0)]
+
+
+class Fitting(Section):
+    """What training a network has in common, whatever the network."""
+
+    seed: Annotated[int, Field(ge=0)]
+    budget_minutes: Annotated[float, Field(gt=0, description="on two cores; counted in images, so exact")]
+    max_epochs: Count
+    batch_size: Count
+    learning_rate: Annotated[float, Field(gt=0)]
+    weight_decay: Annotated[float, Field(ge=0)]
+    label_smoothing: Annotated[float, Field(ge=0, lt=1)]
+    dropout: Annotated[float, Field(ge=0, lt=1)]
+    class_weight: Annotated[float, Field(ge=0, le=1, description="0: none, 1: inverse class frequency")]
+    average: Annotated[float, Field(ge=0, lt=1, description="decay of the averaged weights")]
+    patience: Annotated[
+        int, Field(ge=1, description="epochs without a better validation score before stopping")
+    ]
+
+
+class Train(Fitting):
+    """The network trained from scratch."""
+
+    widths: Annotated[tuple[Count, ...], Field(strict=False, description="channels of each residual stage")]
+
+
+class FineTune(Fitting):
+    """The pretrained network: its head alone, then its upper layers too."""
+
+    backbone: Literal["MobileNetV3Small-0.75", "MobileNetV3Small-1.0", "MobileNetV3Large-1.0"]
+    weights: Literal["imagenet", "none"]
+    head_epochs: Count
+    head_learning_rate: Annotated[float, Field(gt=0)]
+    frozen_layers: Annotated[int, Field(ge=0, description="layers of the backbone that stay as they were")]
+
+
+class Evaluate(Section):
+    """How the test split is judged."""
+
+    resamples: Annotated[int, Field(ge=100, description="bootstrap resamples, by duplicate group")]
+    confidence: Annotated[float, Field(gt=0.5, lt=1)]
+    false_rejection: Annotated[float, Field(gt=0, lt=0.5, description="share of real cells rejected")]
+    corruptions: Annotated[bool, Field(description="also score the corruption suite")]
+    seed: Annotated[int, Field(ge=0)]
+
+
+class Register(Section):
+    """What a new model must show before it becomes champion."""
+
+    model: Annotated[str, Field(min_length=1)]
+    min_gain: Annotated[float, Field(ge=0, description="macro-F1 above the champion's")]
+    confidence: Annotated[float, Field(gt=0.5, lt=1)]
+    max_recall_loss: Annotated[Fraction, Field(description="largest drop allowed in any one class")]
+
+
+class Compute(Section):
+    """Where wide work runs."""
+
+    engine: Literal["local", "ray"]
+    workers: Annotated[int, Field(ge=0, description="0: one per core")]
+
+
+class Params(Section):
+    """All of ``params.yaml``."""
+
+    image: Image
+    validate_: Annotated[Validate, Field(alias="validate")]
+    deduplicate: Deduplicate
+    split: Split
+    train: Train
+    fine_tune: FineTune
+    evaluate: Evaluate
+    register_: Annotated[Register, Field(alias="register")]
+    compute: Compute
+
+    def section(self, name: str) -> Section:
+        """Give the section that ``params.yaml`` calls ``name``."""
+        fields = {field.alias or key: key for key, field in type(self).model_fields.items()}
+        section: Section = getattr(self, fields[name])
+        return section
+
+
+def load_params(path: Path) -> Params:
+    """Read and check ``params.yaml``.
+
+    Raises:
+        UsageError: naming every unknown key and every value out of range at once.
+    """
+    try:
+        content = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        message = f"{path} is missing: run giemsa in the project's folder, or restore the file from git."
+        raise UsageError(message) from None
+    except (OSError, UnicodeDecodeError, YAMLError) as error:
+        reason = " ".join(str(error).split())
+        message = f"{path} cannot be read ({reason}): mend it, or restore it from git."
+        raise UsageError(message) from None
+    try:
+        return Params.model_validate(content)
+    except ValidationError as error:
+        raise UsageError(_in_one_sentence(path, error)) from None
+
+
+def _in_one_sentence(path: Path, error: ValidationError) -> str:
+    faults = []
+    for fault in error.errors(include_url=False):
+        key = ".".join(str(part) for part in fault["loc"]) or "the file"
+        faults.append(f"{key}: {_plain(fault['type'], fault['msg'], fault.get('input'))}")
+    return f"{path} has {len(faults)} wrong value(s): {'; '.join(faults)}; mend them and run again."
+
+
+def _plain(kind: str, message: str, value: Any) -> str:  # noqa: ANN401
+    if kind == "extra_forbidden":
+        return "unknown key"
+    if kind == "missing":
+        return "missing"
+    return f"{message[0].lower()}{message[1:]}, not {value!r}"

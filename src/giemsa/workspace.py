@@ -1,0 +1,130 @@
+"""The one table of file locations: what a project folder holds, and where."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+MODELS = ("cnn", "frozen-head", "fine-tuned")
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """The files of one project, all below ``root``.
+
+    Args:
+        root: the project's folder, the one with ``dvc.yaml``.
+    """
+
+    root: Path
+
+    @property
+    def params(self) -> Path:
+        """Every tunable."""
+        return self.root / "params.yaml"
+
+    @property
+    def raw(self) -> Path:
+        """Original bytes, ``<batch>/<class>/<name>``; only ever appended to."""
+        return self.root / "data" / "raw"
+
+    @property
+    def manifest(self) -> Path:
+        """One row per image that came in, readable or not."""
+        return self.root / "data" / "manifest.parquet"
+
+    @property
+    def curated(self) -> Path:
+        """A folder of Parquet files: one row per kept image, with its bytes."""
+        return self.root / "data" / "curated"
+
+    @property
+    def splits(self) -> Path:
+        """One row per kept image: its side."""
+        return self.root / "data" / "splits.parquet"
+
+    @property
+    def measurements(self) -> Path:
+        """What reading an image told, by content; safe to delete, costs one more read."""
+        return self.root / ".cache" / "measurements"
+
+    @property
+    def decisions(self) -> Path:
+        """A person's decisions on duplicates, which override the automatic ones."""
+        return self.root / "decisions.csv"
+
+    @property
+    def weights(self) -> Path:
+        """Pretrained weights that were put here or downloaded."""
+        return self.root / "weights"
+
+    @property
+    def inbox(self) -> Path:
+        """Where new images and corrected cells wait for the next retraining."""
+        return self.root / "inbox"
+
+    def model(self, name: str) -> Path:
+        """The folder of one trained model, see ``MODELS``."""
+        return self.root / "models" / name
+
+    @property
+    def validation(self) -> Path:
+        """The validation stage's report."""
+        return self.root / "reports" / "validation"
+
+    @property
+    def duplicates(self) -> Path:
+        """The duplicate gallery, the decisions and the class distribution."""
+        return self.root / "reports" / "duplicates"
+
+    @property
+    def evaluation(self) -> Path:
+        """Metrics, figures and the evaluation report."""
+        return self.root / "reports" / "evaluation"
+
+    @property
+    def registration(self) -> Path:
+        """The receipt: what was registered, what the gate said and why."""
+        return self.root / "reports" / "registration.json"
+
+    @property
+    def tracking_uri(self) -> str:
+        """MLflow's address: ``MLFLOW_TRACKING_URI``, else a database in the project's folder."""
+        return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{self.root.resolve()}/mlflow.db"
+
+
+def find_workspace(start: Path | None = None) -> Workspace:
+    """Find the project: the nearest folder upwards with a ``params.yaml``, else where we stand."""
+    here = (start or Path.cwd()).resolve()
+    for folder in (here, *here.parents):
+        if (folder / "params.yaml").is_file():
+            return Workspace(folder)
+    return Workspace(here)
+
+
+@contextmanager
+def whole(target: Path) -> Iterator[Path]:
+    """Give a path beside ``target`` to write to, and move it there only when the block succeeds.
+
+    Works for a file and for a folder; what stood at ``target`` before is replaced. A killed process
+    leaves at most ``.<name>.partial``, which the next one clears away.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    partial = target.with_name(f".{target.name}.partial")
+    _remove(partial)
+    try:
+        yield partial
+        if target.is_dir():
+            _remove(target)
+        partial.replace(target)
+    finally:
+        _remove(partial)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
