@@ -1,0 +1,104 @@
+"""dvc.yaml, the stages, their params sections and their real imports say the same."""
+
+import dataclasses
+import inspect
+from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import grimp
+import pytest
+from ruamel.yaml import YAML
+
+from giemsa.settings import load_params
+from giemsa.stages import STAGES
+from giemsa.workspace import MODELS, Workspace
+
+ROOT = Path(__file__).parents[2]
+# Names, checks and messages, never what a stage computes: values reach DVC as params, files as deps.
+INFRASTRUCTURE = {
+    "giemsa",
+    "giemsa.errors",
+    "giemsa.progress",
+    "giemsa.settings",
+    "giemsa.stages",
+    "giemsa.workspace",
+}
+
+
+def graph() -> dict[str, dict[str, Any]]:
+    content: dict[str, Any] = YAML(typ="safe", pure=True).load((ROOT / "dvc.yaml").read_text("utf-8"))
+    stages: dict[str, dict[str, Any]] = content["stages"]
+    return stages
+
+
+def outs(stage: dict[str, Any]) -> Iterator[str]:
+    for out in stage["outs"]:
+        yield next(iter(out)) if isinstance(out, dict) else out
+
+
+@pytest.fixture(scope="module")
+def imports() -> grimp.ImportGraph:
+    return grimp.build_graph("giemsa", cache_dir=None)
+
+
+def module_path(module: str) -> str:
+    path = f"src/{module.replace('.', '/')}"
+    return f"{path}/__init__.py" if (ROOT / path).is_dir() else f"{path}.py"
+
+
+def what_a_stage_runs(imports: grimp.ImportGraph, name: str) -> set[str]:
+    module = f"giemsa.stages.{name.replace('-', '_')}"
+    modules = {module} | imports.find_upstream_modules(module)
+    files = {module_path(each) for each in modules - INFRASTRUCTURE}
+    templates = {"src/giemsa/pages/templates"} if "giemsa.pages" in modules else set()
+    return {
+        file for file in files if (ROOT / file).stat().st_size > 200 or file.endswith(f"{module}.py")
+    } | templates
+
+
+def test_the_graph_has_exactly_the_stages_that_the_command_line_runs() -> None:
+    assert tuple(graph()) == STAGES
+    assert {name: stage["cmd"] for name, stage in graph().items()} == {
+        name: f"giemsa run {name}" for name in STAGES
+    }
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_a_stage_takes_the_sections_that_dvc_watches(name: str) -> None:
+    module = import_module(f"giemsa.stages.{name.replace('-', '_')}")
+    taken = set(inspect.signature(module.run).parameters) - {"workspace", "compute"}
+    assert taken == set(graph()[name]["params"])
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_no_edit_of_a_stages_code_escapes_dvc(name: str, imports: grimp.ImportGraph) -> None:
+    watched = {dep for dep in graph()[name]["deps"] if dep.startswith("src/")}
+    runs = what_a_stage_runs(imports, name)
+    unwatched = sorted(file for file in runs if not any(Path(file).is_relative_to(dep) for dep in watched))
+    needless = sorted(dep for dep in watched if not any(Path(file).is_relative_to(dep) for file in runs))
+    assert not unwatched, f"add to the deps of {name}: {unwatched}"
+    assert not needless, f"remove from the deps of {name}: {needless}"
+
+
+def test_every_file_of_the_graph_stands_in_the_table_of_locations() -> None:
+    workspace = Workspace(Path())
+    names = [name for name, value in inspect.getmembers(Workspace) if isinstance(value, property)]
+    assert {field.name for field in dataclasses.fields(Workspace)} == {"root"}
+    known = {str(getattr(workspace, name)) for name in names} | {
+        str(workspace.model(name)) for name in MODELS
+    }
+    used = {out for stage in graph().values() for out in outs(stage)}
+    used |= {dep for stage in graph().values() for dep in stage["deps"] if not dep.startswith("src/")}
+    assert used <= known
+
+
+def test_every_dependency_that_is_no_source_is_made_by_a_stage() -> None:
+    made = {out for stage in graph().values() for out in outs(stage)}
+    needed = {dep for stage in graph().values() for dep in stage["deps"] if not dep.startswith("src/")}
+    assert needed - made == {"data/raw", "weights"}
+
+
+def test_the_params_file_is_right_as_it_stands() -> None:
+    assert load_params(ROOT / "params.yaml").image.size == 96
