@@ -1,0 +1,73 @@
+"""Probabilities that mean what they say: temperature scaling and the measures of calibration."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize_scalar
+from scipy.special import log_softmax as _log_softmax
+from scipy.special import softmax as _softmax
+
+TEMPERATURES = (0.05, 20.0)
+BINS = 15
+
+
+@dataclass(frozen=True)
+class Reliability:
+    """How often answers of each confidence were right, for a reliability diagram.
+
+    Args:
+        confidence: mean confidence of each bin that holds cells, 0..1.
+        accuracy: share of right answers in it, 0..1.
+        count: cells in it.
+    """
+
+    confidence: NDArray[np.float64]
+    accuracy: NDArray[np.float64]
+    count: NDArray[np.int64]
+
+
+def softmax(logits: NDArray[np.floating], temperature: float) -> NDArray[np.float64]:
+    """Turn logits, shape ``(n, classes)``, into probabilities that sum to 1 in each row."""
+    probabilities: NDArray[np.float64] = _softmax(logits.astype(np.float64) / temperature, axis=1)
+    return probabilities
+
+
+def fit_temperature(logits: NDArray[np.floating], labels: NDArray[np.integer]) -> float:
+    """Find the temperature with the least negative log-likelihood (Guo et al. 2017, temperature scaling).
+
+    Dividing logits by one number changes no answer, only how confident it is.
+
+    Args:
+        logits: of cells that were not trained on, shape ``(n, classes)``.
+        labels: true class indices, shape ``(n,)``.
+
+    Returns:
+        A number in 0.05..20; above 1 where the network was too confident.
+    """
+    rows = np.arange(len(labels))
+
+    def loss(log_temperature: float) -> float:
+        logs = _log_softmax(logits.astype(np.float64) / np.exp(log_temperature), axis=1)
+        return float(-logs[rows, labels].mean())
+
+    best = minimize_scalar(
+        loss, bounds=tuple(np.log(TEMPERATURES)), method="bounded", options={"xatol": 1e-6}
+    )
+    return float(np.exp(best.x))
+
+
+def bin_of(confidence: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Give each confidence's bin, of ``BINS`` equally wide ones over 0..1 that include their upper edge."""
+    return np.clip(np.ceil(confidence * BINS).astype(np.int64) - 1, 0, BINS - 1)
+
+
+def reliability(probabilities: NDArray[np.float64], labels: NDArray[np.integer]) -> Reliability:
+    """Compare confidence with accuracy, bin by bin; empty bins are left out."""
+    confidence = probabilities.max(axis=1)
+    right = (probabilities.argmax(axis=1) == labels).astype(np.float64)
+    bins = bin_of(confidence)
+    count = np.bincount(bins, minlength=BINS)
+    held = count > 0
+    mean = [np.bincount(bins, values, BINS)[held] / count[held] for values in (confidence, right)]
+    return Reliability(confidence=mean[0], accuracy=mean[1], count=count[held])

@@ -1,0 +1,119 @@
+"""Score cells with a trained model's folder: LiteRT alone, one interpreter per core."""
+
+import os
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from giemsa.errors import UsageError
+from giemsa.evaluation.calibration import softmax
+from giemsa.evaluation.rejection import Rejection
+from giemsa.training.bundle import read_info
+
+BATCH = 16
+
+
+@dataclass(frozen=True)
+class Scores:
+    """What a model says about ``n`` cells.
+
+    Args:
+        logits: shape ``(n, classes)``, float32, as the network gave them.
+        features: shape ``(n, d)``, float32, the penultimate layer.
+        probabilities: shape ``(n, classes)``, float64, calibrated; each row sums to 1.
+        labels: index of the likeliest class, shape ``(n,)``; stated for rejected cells too.
+        confidence: probability of that class, shape ``(n,)``.
+        rejected: whether the picture is no cell of a known kind, shape ``(n,)``.
+        reasons: why it was rejected, one clear phrase each; empty where it was not.
+    """
+
+    logits: NDArray[np.float32]
+    features: NDArray[np.float32]
+    probabilities: NDArray[np.float64]
+    labels: NDArray[np.int64]
+    confidence: NDArray[np.float64]
+    rejected: NDArray[np.bool_]
+    reasons: tuple[str, ...]
+
+
+class Scorer:
+    """A trained model, ready to score from any number of threads at once.
+
+    A picture's scores depend on that picture alone: neither its neighbours in a batch nor the number of
+    workers changes a bit of them.
+
+    Args:
+        bundle: the model's folder.
+        workers: interpreters that run side by side; 0 for one per core.
+
+    Raises:
+        UsageError: if the folder holds no model, or an unreadable one.
+    """
+
+    def __init__(self, bundle: Path, *, workers: int = 0) -> None:
+        self.info = read_info(bundle)
+        self.classes = self.info.classes
+        self.image = self.info.image
+        self._rejection = Rejection.load(bundle, self.info.rejection)
+        self._model = _read(bundle / "network.tflite")
+        self._local = threading.local()
+        self._pool = ThreadPoolExecutor(workers or len(os.sched_getaffinity(0)), thread_name_prefix="scorer")
+        self._interpreter()  # an unreadable network is found here, not in the middle of the work
+
+    def score(self, views: NDArray[np.uint8]) -> Scores:
+        """Score views, shape ``(n, size, size, 3)``, RGB.
+
+        Raises:
+            ValueError: if the views have another shape.
+        """
+        logits, features = self.activations(views)
+        probabilities = softmax(logits, self.info.temperature)
+        labels = probabilities.argmax(axis=1)
+        rejected, reasons = self._rejection.judge(views, logits, features)
+        confidence = np.take_along_axis(probabilities, labels[:, None], axis=1)[:, 0]
+        return Scores(logits, features, probabilities, labels, confidence, rejected, reasons)
+
+    def activations(self, views: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Give logits, shape ``(n, classes)``, and features, shape ``(n, d)``, of views as for ``score``."""
+        size = self.image.size
+        if views.ndim != 4 or views.shape[1:] != (size, size, 3):  # noqa: PLR2004
+            message = f"views must have shape (n, {size}, {size}, 3), not {views.shape}"
+            raise ValueError(message)
+        batches = [views[start : start + BATCH] for start in range(0, len(views), BATCH)]
+        parts = list(self._pool.map(self._run, batches or [views]))
+        return np.concatenate([part[0] for part in parts]), np.concatenate([part[1] for part in parts])
+
+    def _run(self, batch: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Run one batch, filled up to a fixed size so that every picture takes the same path."""
+        filled = np.zeros((BATCH, *batch.shape[1:]), np.float32)
+        filled[: len(batch)] = batch
+        outputs = self._interpreter()(image=filled)
+        return outputs["logits"][: len(batch)], outputs["features"][: len(batch)]
+
+    def _interpreter(self) -> Any:  # noqa: ANN401
+        if not hasattr(self._local, "runner"):
+            from ai_edge_litert.interpreter import Interpreter
+
+            try:
+                self._local.runner = Interpreter(
+                    model_content=self._model, num_threads=1
+                ).get_signature_runner()
+            except ValueError as error:
+                message = (
+                    f"network.tflite of the model {self.info.name} cannot be read: train the model again."
+                )
+                raise UsageError(message) from error
+        return self._local.runner
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError:
+        message = f"{path} is missing or cannot be read: train the model again."
+        raise UsageError(message) from None
