@@ -1,0 +1,135 @@
+"""Read images from a zip file without trusting what it says about itself."""
+
+import re
+import stat
+import zipfile
+import zlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from giemsa.data.layout import SUBJECTS_FILE, class_labels, is_hidden, is_image, read_subjects
+from giemsa.data.sources import Item, file_digest
+from giemsa.errors import UsageError
+from giemsa.settings import Image
+
+# Images are compressed already, and arrays of real cells shrink to a half or a third: what unpacks to two
+# hundred times its size, and to gigabytes, was made to fill a disk.
+MAX_RATIO = 200
+FREE_BYTES = 2**30
+_ENCRYPTED = 0x1
+_DRIVE = re.compile(r"^[A-Za-z]:")
+READ_ERRORS = (
+    zipfile.BadZipFile,
+    zlib.error,
+    EOFError,
+    OSError,
+    NotImplementedError,
+    RuntimeError,
+    ValueError,
+)
+
+
+class ZipSource:
+    """A zip of images, laid out like a folder.
+
+    Args:
+        file: the zip file.
+        image: entries that unpack to more than ``max_bytes`` are not read.
+
+    Raises:
+        UsageError: if it is no zip, is a bomb, or names a place outside itself.
+    """
+
+    drawn = False
+
+    def __init__(self, file: Path, image: Image) -> None:
+        self.name = file.stem
+        self._file = file
+        self._image = image
+        entries = {path: info for path, info in open_entries(file) if not info.is_dir()}
+        shown = {path: info for path, info in entries.items() if not is_hidden(path)}
+        self._entries = sorted((path, info) for path, info in shown.items() if _is_wanted(path, info))
+        self.skipped = len(shown) - len(self._entries) - (SUBJECTS_FILE in shown)
+        self._subjects = self._read_subjects(shown.get(SUBJECTS_FILE))
+
+    def __len__(self) -> int:
+        """Count the images, readable or not."""
+        return len(self._entries)
+
+    def fingerprint(self) -> str:
+        """Digest the file's bytes."""
+        return file_digest(self._file)
+
+    def items(self) -> Iterator[Item]:
+        """Read the images, sorted by path, one in memory at a time."""
+        labels = class_labels([path for path, _ in self._entries])
+        with zipfile.ZipFile(self._file) as archive:
+            for (path, info), label in zip(self._entries, labels, strict=True):
+                problem = self._problem(info)
+                content = None
+                if problem is None:
+                    try:
+                        content = archive.read(info)
+                    except READ_ERRORS as error:
+                        problem = f"cannot be unpacked ({' '.join(str(error).split()) or 'damaged'})"
+                yield Item(path, label, content, problem, self._subjects.get(path))
+
+    def _problem(self, info: zipfile.ZipInfo) -> str | None:
+        if _is_link(info):
+            return "a link, which is not followed"
+        if info.flag_bits & _ENCRYPTED:
+            return "encrypted"
+        if info.file_size > self._image.max_bytes:
+            return f"{info.file_size:,} bytes, more than image.max_bytes {self._image.max_bytes:,}"
+        return None
+
+    def _read_subjects(self, info: zipfile.ZipInfo | None) -> dict[str, str]:
+        if info is None or self._problem(info):
+            return {}
+        with zipfile.ZipFile(self._file) as archive:
+            try:
+                content = archive.read(info)
+            except READ_ERRORS as error:
+                message = f"{SUBJECTS_FILE} in {self._file} cannot be unpacked ({error}): make the zip again."
+                raise UsageError(message) from None
+        return dict(read_subjects(content, f"{SUBJECTS_FILE} in {self._file}"))
+
+
+def open_entries(file: Path) -> Sequence[tuple[str, zipfile.ZipInfo]]:
+    """List a zip's entries with their paths, separated by ``/``, after checking that they are safe to read.
+
+    Raises:
+        UsageError: if the file is no zip, if an entry's path leaves it, or if it is a bomb.
+    """
+    try:
+        with zipfile.ZipFile(file) as archive:
+            entries = archive.infolist()
+    except READ_ERRORS as error:
+        message = f"{file} is not a whole zip file ({' '.join(str(error).split())}): make or copy it again."
+        raise UsageError(message) from None
+    for info in entries:
+        if _leaves(info.orig_filename):
+            name = info.orig_filename.encode("unicode_escape").decode("ascii")
+            message = f'{file} names a place outside itself ("{name}"): make it again from the folder itself.'
+            raise UsageError(message)
+    unpacked = sum(info.file_size for info in entries)
+    if unpacked > max(FREE_BYTES, MAX_RATIO * file.stat().st_size):
+        message = (
+            f"{file} would unpack to {unpacked:,} bytes, as a bomb does: unpack it yourself, give the folder."
+        )
+        raise UsageError(message)
+    return [(info.filename.replace("\\", "/"), info) for info in entries]
+
+
+def _leaves(name: str) -> bool:
+    path = name.replace("\\", "/")
+    return path.startswith("/") or bool(_DRIVE.match(path)) or ".." in path.split("/") or "\0" in path
+
+
+def _is_link(info: zipfile.ZipInfo) -> bool:
+    return stat.S_ISLNK(info.external_attr >> 16)
+
+
+def _is_wanted(path: str, info: zipfile.ZipInfo) -> bool:
+    # A link without a suffix may stand for a folder of images: it is listed, so that nobody misses them.
+    return is_image(path) or (_is_link(info) and "." not in path.rpartition("/")[2])

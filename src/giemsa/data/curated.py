@@ -1,0 +1,97 @@
+"""The curated cells and their sides: Parquet that one line of pandas opens."""
+
+from __future__ import annotations
+
+from itertools import groupby, islice
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from giemsa.errors import UsageError
+from giemsa.workspace import whole
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    import pandas as pd
+
+CURATED = pa.schema(
+    [
+        pa.field("path", pa.string(), nullable=False),  # relative to data/raw
+        pa.field("label", pa.string()),
+        pa.field("group", pa.string(), nullable=False),  # the path of the oldest image of the same cell
+        pa.field("subject", pa.string()),
+        pa.field("batch", pa.string(), nullable=False),
+        pa.field("batch_order", pa.int32(), nullable=False),
+        pa.field("drawn", pa.bool_(), nullable=False),
+        pa.field("sha256", pa.string(), nullable=False),
+        pa.field("image", pa.binary(), nullable=False),  # the original file's bytes
+    ]
+)
+SPLITS = pa.schema([(name, pa.string()) for name in ("path", "label", "group", "side")])
+ROWS_PER_PART = 2048
+
+
+def write_curated(folder: Path, rows: Iterable[Mapping[str, Any]]) -> None:
+    """Write the curated cells, whole or not at all, holding one part in memory at a time.
+
+    A part holds images of one batch only, so that a new batch leaves the older parts' bytes as they were and
+    DVC stores nothing twice.
+
+    Args:
+        folder: what stood there before is replaced.
+        rows: mappings with the columns of ``CURATED``, ordered by ``batch_order`` and ``path``.
+    """
+    with whole(folder) as partial:
+        partial.mkdir()
+        for order, members in groupby(rows, key=lambda row: row["batch_order"]):
+            for number, part in enumerate(_chunks(members)):
+                table = pa.Table.from_pylist(part, schema=CURATED)
+                target = partial / f"part-{order:04d}-{number:04d}.parquet"
+                # The images are compressed already; a dictionary of them would only double the memory.
+                texts = [name for name in CURATED.names if name != "image"]
+                packing = {name: "none" if name == "image" else "zstd" for name in CURATED.names}
+                pq.write_table(
+                    table, target, compression=packing, use_dictionary=texts, write_statistics=texts
+                )
+
+
+def read_curated(folder: Path, columns: Sequence[str] | None = None) -> pa.Table:
+    """Read the curated cells, all columns or only ``columns``, in the order they were written.
+
+    Raises:
+        UsageError: if there are none.
+    """
+    parts = sorted(folder.glob("part-*.parquet"))
+    if not parts:
+        message = f'{folder} holds no curated cells: run "giemsa run deduplicate" first.'
+        raise UsageError(message)
+    chosen = None if columns is None else list(columns)
+    return pa.concat_tables([pq.read_table(part, columns=chosen) for part in parts])
+
+
+def write_splits(path: Path, rows: pd.DataFrame) -> None:
+    """Write the sides: columns ``path``, ``label``, ``group`` and ``side``, in the curated cells' order."""
+    with whole(path) as partial:
+        table = pa.Table.from_pandas(rows, schema=SPLITS, preserve_index=False)
+        pq.write_table(table.replace_schema_metadata(), partial, compression="zstd")
+
+
+def read_splits(path: Path) -> pd.DataFrame:
+    """Read which side every curated cell is on: ``train``, ``validation`` or ``test``.
+
+    Raises:
+        UsageError: if the file is missing.
+    """
+    if not path.is_file():
+        message = f'{path} is missing: run "giemsa run split" first.'
+        raise UsageError(message)
+    rows: pd.DataFrame = pq.read_table(path, schema=SPLITS).to_pandas()
+    return rows
+
+
+def _chunks(rows: Iterator[Mapping[str, Any]]) -> Iterator[list[Mapping[str, Any]]]:
+    while part := list(islice(rows, ROWS_PER_PART)):
+        yield part

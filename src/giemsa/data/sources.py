@@ -1,0 +1,100 @@
+"""Open what a person calls their images: a folder, a zip, an npz file, BloodMNIST or the drawn demo."""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from giemsa.errors import UsageError
+from giemsa.settings import Image
+
+
+@dataclass(frozen=True)
+class Item:
+    """One image of a source, as it lies there.
+
+    Args:
+        path: where it lies, relative to the source with ``/``; a row of an npz file is ``FILE.npz#ROW``.
+        label: its class, or None where the source tells none.
+        content: the encoded file's bytes, or an npz row of shape (H, W, 3) or (H, W); None with a problem.
+        problem: why it could not be read, or None.
+        subject: the patient or slide it comes from, where ``metadata.csv`` tells.
+    """
+
+    path: str
+    label: str | None
+    content: bytes | NDArray[np.uint8] | None
+    problem: str | None = None
+    subject: str | None = None
+
+
+class Source(Protocol):
+    """Images to be read one after another, in bounded memory."""
+
+    name: str
+    drawn: bool
+    skipped: int  # files that are no images
+
+    def fingerprint(self) -> str:
+        """Tell this source from a changed one without decoding an image, as a hex digest."""
+
+    def __len__(self) -> int:
+        """Count the images, readable or not."""
+
+    def items(self) -> Iterator[Item]:
+        """Read the images lazily, in a fixed order; what cannot be read comes with its problem."""
+
+
+def open_source(source: str | Path, image: Image) -> Source:
+    """Open ``source`` for reading.
+
+    Args:
+        source: a folder, a ``.zip``, an ``.npz``, ``"demo"``, ``"bloodmnist"`` or ``"bloodmnist:64"``.
+        image: limits on size; larger files become items with a problem.
+
+    Raises:
+        UsageError: if it is missing, empty, of another kind, or not safe to read.
+    """
+    from giemsa.data.archives import ZipSource
+    from giemsa.data.arrays import NpzSource
+    from giemsa.data.folders import FolderSource
+
+    if source == "demo":
+        from giemsa.data.demo import DemoSource
+
+        return DemoSource()
+    if isinstance(source, str) and source.partition(":")[0] == "bloodmnist":
+        from giemsa.data.download import bloodmnist
+
+        return NpzSource(bloodmnist(source), image)
+    path = Path(source)
+    opened: Source
+    if path.is_dir():
+        opened = FolderSource(path, image)
+    elif path.suffix.lower() == ".zip" and path.is_file():
+        opened = ZipSource(path, image)
+    elif path.suffix.lower() == ".npz" and path.is_file():
+        opened = NpzSource(path, image)
+    else:
+        raise UsageError(_why_not(path))
+    if not len(opened):
+        message = f"{path} holds no image: give a folder per class with JPEG, PNG, TIFF, BMP or WebP files."
+        raise UsageError(message)
+    return opened
+
+
+def file_digest(path: Path) -> str:
+    """Give the SHA-256 of a file's bytes, in hex."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _why_not(path: Path) -> str:
+    kinds = "a folder per class, a .zip of one, an .npz, bloodmnist or demo"
+    if path.exists():
+        return f"{path} is not a source of images: give {kinds}."
+    return f"{path} does not exist: give {kinds}."

@@ -1,0 +1,64 @@
+"""The files of curated cells and of their sides."""
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from giemsa.data import curated
+from giemsa.data.curated import CURATED, read_curated, read_splits, write_curated, write_splits
+from giemsa.errors import UsageError
+
+
+def rows(batch: int, count: int) -> list[dict[str, Any]]:
+    names = [f"b{batch}/ig/{number}.png" for number in range(count)]
+    constant = {"label": "ig", "subject": None, "batch": f"b{batch}", "batch_order": batch, "drawn": True}
+    return [
+        {"path": name, "group": name, "sha256": "00", "image": name.encode(), **constant} for name in names
+    ]
+
+
+def test_rows_come_back_in_order_from_all_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(curated, "ROWS_PER_PART", 2)
+    given = rows(1, 5) + rows(2, 1)
+    write_curated(tmp_path / "curated", iter(given))
+    assert len(list((tmp_path / "curated").iterdir())) == 4
+    table = read_curated(tmp_path / "curated")
+    assert table.schema.equals(CURATED)
+    assert table.to_pylist() == given
+    assert pd.read_parquet(tmp_path / "curated")["image"].tolist() == [row["image"] for row in given]
+
+
+def test_a_new_batch_leaves_the_older_parts_as_they_were(tmp_path: Path) -> None:
+    write_curated(tmp_path / "before", rows(1, 3))
+    write_curated(tmp_path / "after", rows(1, 3) + rows(2, 2))
+    (old,) = (tmp_path / "before").iterdir()
+    assert (tmp_path / "after" / old.name).read_bytes() == old.read_bytes()
+
+
+def test_columns_are_read_without_the_images(tmp_path: Path) -> None:
+    write_curated(tmp_path / "curated", rows(1, 2))
+    assert read_curated(tmp_path / "curated", ["path", "label"]).column_names == ["path", "label"]
+
+
+def test_a_failed_write_leaves_what_stood_there(tmp_path: Path) -> None:
+    write_curated(tmp_path / "curated", rows(1, 2))
+    with pytest.raises(KeyError):
+        write_curated(tmp_path / "curated", [{"path": "x"}])
+    assert read_curated(tmp_path / "curated").num_rows == 2
+
+
+def test_sides_come_back(tmp_path: Path) -> None:
+    sides = pd.DataFrame(
+        {"path": ["a", "b"], "label": ["x", "y"], "group": ["a", "a"], "side": ["train", "test"]}
+    )
+    write_splits(tmp_path / "splits.parquet", sides)
+    pd.testing.assert_frame_equal(read_splits(tmp_path / "splits.parquet"), sides)
+
+
+def test_missing_files_name_the_stage_to_run(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="giemsa run deduplicate"):
+        read_curated(tmp_path / "curated")
+    with pytest.raises(UsageError, match="giemsa run split"):
+        read_splits(tmp_path / "splits.parquet")

@@ -1,0 +1,104 @@
+"""Images from a folder."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from giemsa.data.sources import open_source
+from giemsa.errors import UsageError
+from giemsa.settings import Image
+
+
+@pytest.fixture
+def folder(tmp_path: Path, png: bytes) -> Path:
+    for path in (
+        "neutrophil/b.png",
+        "neutrophil/a.png",
+        "ig/c.jpg",
+        "ig/notes.txt",
+        "ig/Thumbs.db",
+        ".trash/d.png",
+    ):
+        file = tmp_path / "cells" / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(png)
+    return tmp_path / "cells"
+
+
+def test_images_come_sorted_with_their_classes_and_bytes(folder: Path, image: Image, png: bytes) -> None:
+    source = open_source(folder, image)
+    found = [(item.path, item.label, item.content, item.problem) for item in source.items()]
+    assert found == [
+        ("ig/c.jpg", "ig", png, None),
+        ("neutrophil/a.png", "neutrophil", png, None),
+        ("neutrophil/b.png", "neutrophil", png, None),
+    ]
+    assert (source.name, source.drawn, len(source), source.skipped) == ("cells", False, 3, 1)
+
+
+def test_links_are_listed_and_never_followed(folder: Path, image: Image) -> None:
+    (folder / "ig" / "link.png").symlink_to("/etc/passwd")
+    (folder / "elsewhere").symlink_to(folder / "ig", target_is_directory=True)
+    items = {item.path: item for item in open_source(folder, image).items()}
+    assert len(items) == 5
+    for path in ("ig/link.png", "elsewhere"):
+        assert items[path].content is None
+        assert items[path].problem == "a link, which is not followed"
+
+
+def test_a_loop_of_links_ends(folder: Path, image: Image) -> None:
+    (folder / "ig" / "loop").symlink_to(folder, target_is_directory=True)
+    assert len(open_source(folder, image)) == 4
+
+
+def test_a_file_above_the_limit_is_listed_unread(folder: Path, image: Image) -> None:
+    with (folder / "ig" / "huge.png").open("wb") as file:
+        file.truncate(image.max_bytes + 1)
+    items = {item.path: item for item in open_source(folder, image).items()}
+    assert items["ig/huge.png"].content is None
+    assert "100,001 bytes" in str(items["ig/huge.png"].problem)
+
+
+def test_a_pipe_is_listed_and_not_waited_for(folder: Path, image: Image) -> None:
+    os.mkfifo(folder / "ig" / "pipe.png")
+    items = {item.path: item for item in open_source(folder, image).items()}
+    assert items["ig/pipe.png"].problem == "not a regular file"
+
+
+def test_a_file_that_vanishes_while_reading_is_listed(folder: Path, image: Image) -> None:
+    source = open_source(folder, image)
+    (folder / "ig" / "c.jpg").unlink()
+    assert "No such file" in str(next(source.items()).problem)
+
+
+def test_a_name_that_is_no_unicode_still_has_a_path(folder: Path, image: Image, png: bytes) -> None:
+    Path(os.fsdecode(os.fsencode(folder) + b"/ig/\xff.png")).write_bytes(png)
+    paths = [item.path for item in open_source(folder, image).items()]
+    assert "ig/\ufffd.png" in paths
+
+
+def test_the_fingerprint_follows_names_sizes_and_times(folder: Path, image: Image, png: bytes) -> None:
+    before = open_source(folder, image).fingerprint()
+    assert open_source(folder, image).fingerprint() == before
+    (folder / "ig" / "d.png").write_bytes(png)
+    after = open_source(folder, image).fingerprint()
+    assert after != before
+    os.utime(folder / "ig" / "d.png", ns=(1, 1))
+    assert open_source(folder, image).fingerprint() != after
+
+
+def test_subjects_come_from_the_metadata_file(folder: Path, image: Image) -> None:
+    (folder / "metadata.csv").write_text("path,subject\nig/c.jpg,patient 4\n", encoding="utf-8")
+    source = open_source(folder, image)
+    assert [item.subject for item in source.items()] == ["patient 4", None, None]
+    assert source.skipped == 1
+
+
+@pytest.mark.parametrize("name", ["missing", "empty", "notes.txt"])
+def test_what_is_no_source_is_refused_in_one_sentence(tmp_path: Path, image: Image, name: str) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "notes.txt").write_text("cells", encoding="utf-8")
+    with pytest.raises(UsageError, match=name) as refusal:
+        open_source(tmp_path / name, image)
+    assert "\n" not in str(refusal.value)
