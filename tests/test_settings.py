@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from giemsa.errors import UsageError
-from giemsa.settings import Params, load_params
+from giemsa.settings import Params, load_params, params_or_defaults
 
 PARAMS = Path(__file__).parents[1] / "params.yaml"
 
@@ -67,3 +67,7 @@ def test_sections_go_by_the_names_of_the_file() -> None:
 def test_any_wrong_shape_is_refused(value: object) -> None:
     with pytest.raises(ValueError, match="validation error"):
         Params.model_validate({"image": value})
+
+
+def test_a_command_that_stands_alone_has_defaults(tmp_path: Path) -> None:
+    assert params_or_defaults(tmp_path / "params.yaml") == load_params(PARAMS)

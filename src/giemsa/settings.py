@@ -12,6 +12,19 @@ from giemsa.errors import UsageError
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Distance = Annotated[int, Field(ge=0, le=64)]
 Count = Annotated[int, Field(ge=1)]
+RuleName = Literal[
+    "schema",
+    "count",
+    "readability",
+    "labels",
+    "classes",
+    "count_per_class",
+    "imbalance",
+    "sizes",
+    "modes",
+    "brightness",
+    "sharpness",
+]
 
 
 class Section(BaseModel):
@@ -40,7 +53,7 @@ class Validate(Section):
     brightness: Annotated[tuple[Fraction, Fraction], Field(strict=False, description="mean grey value, 0..1")]
     sharpness_min: Annotated[float, Field(ge=0, description="variance of the Laplacian, grey 0..1")]
     max_outside: Annotated[Fraction, Field(description="share of images allowed outside a range")]
-    critical: tuple[str, ...] = Field(strict=False)
+    critical: tuple[RuleName, ...] = Field(strict=False)
 
 
 class Deduplicate(Section):
@@ -159,6 +172,14 @@ def load_params(path: Path) -> Params:
         return Params.model_validate(content)
     except ValidationError as error:
         raise UsageError(_in_one_sentence(path, error)) from None
+
+
+def params_or_defaults(path: Path) -> Params:
+    """Read ``path`` where it exists, else giemsa's own ``params.yaml``: for commands that stand alone."""
+    packaged = Path(__file__).with_name("params.yaml")
+    in_checkout = Path(__file__).parents[2] / "params.yaml"
+    standing = (path, packaged, in_checkout)
+    return load_params(next((file for file in standing if file.is_file()), path))
 
 
 def _in_one_sentence(path: Path, error: ValidationError) -> str:
