@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
@@ -54,6 +54,14 @@ class Validate(Section):
     sharpness_min: Annotated[float, Field(ge=0, description="variance of the Laplacian, grey 0..1")]
     max_outside: Annotated[Fraction, Field(description="share of images allowed outside a range")]
     critical: tuple[RuleName, ...] = Field(strict=False)
+
+    @field_validator("brightness")
+    @classmethod
+    def _ascends(cls, limits: tuple[float, float]) -> tuple[float, float]:
+        if limits[0] >= limits[1]:
+            message = "the first value must be smaller than the second"
+            raise ValueError(message)
+        return limits
 
 
 class Deduplicate(Section):
