@@ -1,0 +1,125 @@
+"""Remember measurements by content: an append-only folder of Parquet files, safe to kill and to delete."""
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import PIL
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from giemsa.data.manifest import MEASURED
+from giemsa.settings import Image
+
+VERSION = 1  # of what measuring.py computes: raise it whenever a value changes
+THUMBNAIL = 64
+VIEWS = 2
+ROWS_PER_FILE = 4096
+KEY = pa.field("content", pa.string(), nullable=False)
+KNOWN = pa.schema([KEY, *MEASURED])
+STORED = pa.schema([*KNOWN, pa.field("thumbnails", pa.binary())])
+
+
+class Store:
+    """What is known of each content, by SHA-256.
+
+    Several processes may write at once: each adds files of its own under names that depend on their content.
+
+    Args:
+        folder: where to remember; None: in a temporary folder that goes with this object.
+        image: the settings that measurements depend on.
+    """
+
+    def __init__(self, folder: Path | None, image: Image) -> None:
+        if folder is None:
+            self._temporary = tempfile.TemporaryDirectory(prefix="giemsa-")
+            folder = Path(self._temporary.name)
+        self._folder = folder / _fingerprint(image)
+        self._folder.mkdir(parents=True, exist_ok=True)
+        self._fresh: dict[str, dict[str, Any]] = {}
+        self._tables: list[pa.Table] = []
+        self._places: dict[str, tuple[int, int]] = {}
+        for file in sorted(self._folder.glob("*.parquet")):
+            self._remember(pq.read_table(file, columns=KNOWN.names))
+
+    def __contains__(self, content: str) -> bool:
+        return content in self._fresh or content in self._places
+
+    def get(self, content: str) -> dict[str, Any] | None:
+        """Give the manifest's measured columns of a content, or None where it is new."""
+        if content in self._fresh:
+            return {name: self._fresh[content][name] for name in MEASURED.names}
+        if content not in self._places:
+            return None
+        table, row = self._places[content]
+        return {name: self._tables[table][name][row].as_py() for name in MEASURED.names}
+
+    def add(self, content: str, row: dict[str, Any]) -> None:
+        """Remember what ``measure`` told of a content."""
+        self._fresh[content] = row
+        if len(self._fresh) >= ROWS_PER_FILE:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what is not written yet."""
+        if not self._fresh:
+            return
+        rows = [
+            row | {"content": key, "thumbnails": _bytes(row["thumbnails"])}
+            for key, row in self._fresh.items()
+        ]
+        table = pa.Table.from_pylist(rows, schema=STORED)
+        name = hashlib.sha256("".join(sorted(self._fresh)).encode()).hexdigest()[:32]
+        handle, partial = tempfile.mkstemp(dir=self._folder, suffix=".partial")
+        os.close(handle)
+        pq.write_table(table, partial, compression="zstd")
+        Path(partial).replace(self._folder / f"{name}.parquet")
+        self._fresh = {}
+        self._remember(table.select(KNOWN.names))
+
+    def thumbnails(self, contents: Sequence[str]) -> NDArray[np.uint8]:
+        """Give thumbnails, shape ``(n, 2, 64, 64)``: the whole picture, then the centre that a network sees.
+
+        Raises:
+            KeyError: if a content is not known or not readable.
+        """
+        self.flush()
+        rows: dict[str, list[int]] = {}
+        for row, content in enumerate(contents):
+            rows.setdefault(content, []).append(row)
+        found = np.empty((len(contents), VIEWS, THUMBNAIL, THUMBNAIL), dtype=np.uint8)
+        missing = set(rows)
+        for file in sorted(self._folder.glob("*.parquet")):
+            table = pq.read_table(
+                file, columns=["content", "thumbnails"], filters=[("content", "in", missing)]
+            )
+            for content, views in zip(table["content"].to_pylist(), table["thumbnails"], strict=True):
+                if content in missing and views.is_valid:
+                    pixels = np.frombuffer(views.as_buffer(), np.uint8).reshape(-1, THUMBNAIL, THUMBNAIL)
+                    found[rows[content]] = pixels  # a picture that is not cropped is its own centre
+                    missing.discard(content)
+            if not missing:
+                break
+        if missing:
+            raise KeyError(min(missing))
+        return found
+
+    def _remember(self, table: pa.Table) -> None:
+        number = len(self._tables)
+        self._tables.append(table)
+        for row, content in enumerate(table["content"].to_pylist()):
+            self._places[content] = (number, row)
+
+
+def _bytes(views: NDArray[np.uint8] | None) -> bytes | None:
+    return None if views is None else views.tobytes()
+
+
+def _fingerprint(image: Image) -> str:
+    facts = f"{VERSION} {PIL.__version__} {image.model_dump_json()}"
+    return hashlib.sha256(facts.encode()).hexdigest()[:16]

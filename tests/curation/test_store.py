@@ -1,0 +1,77 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from giemsa.curation import store
+from giemsa.curation.measuring import measure
+from giemsa.curation.store import Store
+from giemsa.data.manifest import MEASURED
+from giemsa.settings import Image
+
+IMAGE = Image(size=96, crop_px=200, max_pixels=1_000_000, max_bytes=1_000_000)
+
+
+def pixels(seed: int, side: int = 16) -> NDArray[np.uint8]:
+    return np.random.default_rng(seed).integers(0, 256, (side, side, 3), dtype=np.uint8)
+
+
+def test_what_was_flushed_is_known_to_the_next_process(tmp_path: Path) -> None:
+    row = measure(pixels(1), IMAGE)
+    first = Store(tmp_path, IMAGE)
+    first.add("one", row)
+    assert first.get("one") == {name: row[name] for name in MEASURED.names}
+    first.flush()
+    known = Store(tmp_path, IMAGE).get("one")
+    assert known is not None
+    assert known["dhash"] == row["dhash"]
+    assert known["view_hashes"] == row["view_hashes"]
+    assert "one" in Store(tmp_path, IMAGE)
+    assert Store(tmp_path, IMAGE).get("two") is None
+
+
+def test_two_writers_leave_each_other_alone(tmp_path: Path) -> None:
+    left, right = Store(tmp_path, IMAGE), Store(tmp_path, IMAGE)
+    left.add("one", measure(pixels(1), IMAGE))
+    right.add("two", measure(pixels(2), IMAGE))
+    right.add("one", measure(pixels(1), IMAGE))
+    left.flush()
+    right.flush()
+    both = Store(tmp_path, IMAGE)
+    assert "one" in both
+    assert "two" in both
+    assert both.thumbnails(["one", "two"]).shape == (2, 2, 64, 64)
+
+
+def test_a_killed_writer_leaves_nothing_that_hurts(tmp_path: Path) -> None:
+    Store(tmp_path, IMAGE)
+    (next(tmp_path.iterdir()) / "tmpabc.partial").write_bytes(b"half")
+    assert "one" not in Store(tmp_path, IMAGE)
+
+
+def test_thumbnails_come_in_the_asked_order_and_repeat(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store, "ROWS_PER_FILE", 2)
+    rows = {str(seed): measure(pixels(seed), IMAGE) for seed in range(5)}
+    known = Store(tmp_path, IMAGE)
+    for content, row in rows.items():
+        known.add(content, row)
+    found = known.thumbnails(["4", "0", "4"])
+    for view in (0, 1):
+        np.testing.assert_array_equal(found[0, view], rows["4"]["thumbnails"][0])
+        np.testing.assert_array_equal(found[1, view], rows["0"]["thumbnails"][0])
+        np.testing.assert_array_equal(found[2, view], rows["4"]["thumbnails"][0])
+
+
+def test_an_unknown_content_has_no_thumbnail(tmp_path: Path) -> None:
+    with pytest.raises(KeyError, match="gone"):
+        Store(tmp_path, IMAGE).thumbnails(["gone"])
+
+
+def test_other_settings_are_another_memory(tmp_path: Path) -> None:
+    first = Store(tmp_path, IMAGE)
+    first.add("one", measure(pixels(1), IMAGE))
+    first.flush()
+    assert "one" not in Store(tmp_path, IMAGE.model_copy(update={"crop_px": 100}))
