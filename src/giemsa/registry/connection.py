@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 EXPERIMENT = "giemsa"
 
-_QUICK = {
+_QUIET_AND_QUICK = {
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
@@ -60,7 +61,7 @@ def locked(workspace: Workspace) -> Iterator[None]:
 
 @cache
 def _connect(uri: str, root: Path) -> "MlflowClient":
-    for name, value in _QUICK.items():
+    for name, value in _QUIET_AND_QUICK.items():
         os.environ.setdefault(name, value)
     import mlflow  # noqa: F401  (its import sets the logging up that is quietened next)
     from mlflow.exceptions import MlflowException

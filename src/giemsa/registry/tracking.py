@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from giemsa.progress import say
 from giemsa.registry.connection import connect, experiment_id, locked, plain_reason
+from giemsa.training.bundle import BundleInfo
 from giemsa.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -129,6 +130,19 @@ def find_run(client: "MlflowClient", fingerprint: str) -> "Entity | None":
     """Find the run that stands for a piece of work, the finished one first."""
     found = client.search_runs([experiment_id(client)], f"tags.`{FINGERPRINT}` = '{fingerprint}'")
     return min(found, key=lambda run: bool(run.info.status != "FINISHED"), default=None)
+
+
+def run_of(client: "MlflowClient", info: BundleInfo) -> str | None:
+    """Find the run that trained a model: the newest one of its name that was trained on its data."""
+    found = client.search_runs([experiment_id(client)], order_by=["attributes.start_time DESC"])
+    return next(
+        (
+            str(run.info.run_id)
+            for run in found
+            if run.info.run_name == info.name and info.data.curated in run.data.tags.values()
+        ),
+        None,
+    )
 
 
 def flat(params: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str, object]]:

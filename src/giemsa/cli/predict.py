@@ -1,0 +1,43 @@
+"""``giemsa predict``: score images into a table."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from giemsa.cli.app import app
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+@app.command("predict")
+def predict_source(
+    source: Annotated[str, typer.Argument(help="A folder, a .zip, an .npz, bloodmnist or demo.")],
+    out: Annotated[Path, typer.Option("--out", help="The table to write: a .csv or a .parquet file.")],
+    model: Annotated[
+        str, typer.Option("--model", help="A folder, or a registry reference such as champion.")
+    ] = "champion",
+) -> None:
+    """Score the cells of SOURCE into a table."""
+    from giemsa.data.sources import open_source
+    from giemsa.registry.prediction import Predictor
+    from giemsa.registry.versions import resolve
+    from giemsa.serving.predicting import check_ending, predict
+    from giemsa.workspace import find_workspace
+
+    check_ending(out)
+    predictor = Predictor(resolve(model, find_workspace()))
+    table = predict(open_source(source, predictor.scorer.image), predictor, out)
+    typer.echo(f"{out}: {_summary(table)}, scored by {predictor.model.version}.")
+
+
+def _summary(table: "pa.Table") -> str:
+    rows = table.to_pylist()
+    rejected = sum(row["rejected"] for row in rows)
+    text = f"{len(rows):,} images, {rejected:,} of them rejected"
+    judged = [row for row in rows if row.get("true") and not row["rejected"]]
+    if judged:
+        right = sum(row["label"] == row["true"] for row in judged)
+        text += f", {right / len(judged):.1%} of the others as labelled"
+    return text

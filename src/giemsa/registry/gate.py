@@ -1,0 +1,206 @@
+"""The promotion gate: what a new model must show before it takes the champion's place."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from giemsa.evaluation.comparison import Comparison, compare
+from giemsa.evaluation.intervals import Estimate, interval, resampled
+from giemsa.settings import Evaluate, Register
+
+GUESSER = "the majority-class guesser"
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """The cells that both models are judged by.
+
+    Args:
+        labels: true class indices, shape ``(n,)``.
+        groups: each cell's duplicate group, which is resampled as one.
+        classes: class names, by index.
+    """
+
+    labels: NDArray[np.integer]
+    groups: Sequence[str]
+    classes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Contender:
+    """A model before the gate.
+
+    Args:
+        name: what the verdict calls it, such as ``version 3``.
+        drawn: trained on drawn cells, not real ones.
+        classes: the classes it knows.
+        probabilities: what it says about the test cells, shape ``(n, classes)``.
+        robustness: gives the share of each cell's corrupted pictures that it answers rightly, shape ``(n,)``;
+            called only where it counts, since it takes time.
+    """
+
+    name: str
+    drawn: bool
+    classes: tuple[str, ...]
+    probabilities: NDArray[np.float64]
+    robustness: Callable[[], NDArray[np.float64]]
+
+
+@dataclass(frozen=True)
+class Condition:
+    """One thing a new model must show: a figure with its interval, the limit, and whether it holds."""
+
+    name: str
+    figure: float
+    low: float
+    high: float
+    limit: float
+    passed: bool
+    meaning: str
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether the new model becomes champion, against whom it stood, and why in one sentence."""
+
+    promote: bool
+    against: str
+    reason: str
+    conditions: tuple[Condition, ...] = ()
+
+
+def judge(
+    new: Contender, champion: Contender | None, cells: HeldOut, register: Register, evaluate: Evaluate
+) -> Verdict:
+    """Decide whether a new model takes the champion's place.
+
+    A champion trained on drawn cells never stands in the way of a model trained on real ones, nor does a
+    drawn-data model ever replace a real champion.
+    """
+    if champion is None or (champion.drawn and not new.drawn):
+        conditions = _over_guessing(new, cells, register, evaluate)
+        verdict = _verdict(new, GUESSER, conditions)
+        if champion is None:
+            return verdict
+        reason = (
+            f"{verdict.reason} {champion.name} was trained on drawn cells and is no measure for real ones."
+        )
+        return Verdict(verdict.promote, GUESSER, reason, conditions)
+    if new.drawn and not champion.drawn:
+        reason = f"{new.name} was trained on drawn cells and never replaces a champion trained on real ones."
+        return Verdict(promote=False, against=champion.name, reason=reason)
+    if new.classes != champion.classes:
+        reason = f"{new.name} knows other classes than {champion.name}: a person has to decide."
+        return Verdict(promote=False, against=champion.name, reason=reason)
+    return _verdict(new, champion.name, _over_champion(new, champion, cells, register, evaluate))
+
+
+def _over_guessing(
+    new: Contender, cells: HeldOut, register: Register, evaluate: Evaluate
+) -> tuple[Condition, ...]:
+    most = np.bincount(cells.labels, minlength=len(cells.classes)).argmax()
+    guesses = np.tile(np.eye(len(cells.classes))[most], (len(cells.labels), 1))
+    compared = _compare(guesses, new.probabilities, cells, register, evaluate)
+    return (_gain(compared.gains["macro_f1"], 0.0, GUESSER),)
+
+
+def _over_champion(
+    new: Contender, champion: Contender, cells: HeldOut, register: Register, evaluate: Evaluate
+) -> tuple[Condition, ...]:
+    compared = _compare(champion.probabilities, new.probabilities, cells, register, evaluate)
+    conditions = (
+        _gain(compared.gains["macro_f1"], register.min_gain, champion.name),
+        _recall(compared, register.max_recall_loss),
+        _calibration(compared.gains["ece"]),
+    )
+    if not evaluate.corruptions:
+        return conditions
+    change = new.robustness() - champion.robustness()
+    return (*conditions, _robustness(change, cells.groups, register, evaluate))
+
+
+def _gain(gain: Estimate, limit: float, against: str) -> Condition:
+    return Condition(
+        "macro-F1 gain",
+        *_rounded(gain),
+        limit=limit,
+        passed=gain.low > limit,
+        meaning=f"the whole interval of the macro-F1 gained over {against} lies above the limit",
+    )
+
+
+def _recall(compared: Comparison, limit: float) -> Condition:
+    kind, worst = min(
+        ((kind, change) for kind, change in compared.recall.items() if not np.isnan(change.value)),
+        key=lambda change: change[1].value,
+    )
+    return Condition(
+        "worst recall change",
+        *_rounded(worst),
+        limit=-limit,
+        passed=worst.value >= -limit,
+        meaning=f"no class loses more recall than the limit; {kind} changes worst",
+    )
+
+
+def _calibration(change: Estimate) -> Condition:
+    return Condition(
+        "calibration error change",
+        *_rounded(change),
+        limit=0.0,
+        passed=change.low <= 0,
+        meaning="the calibration error (ECE) is not significantly larger",
+    )
+
+
+def _robustness(
+    change: NDArray[np.float64], groups: Sequence[str], register: Register, evaluate: Evaluate
+) -> Condition:
+    resamples = resampled(groups, resamples=evaluate.resamples, seed=evaluate.seed)
+    draws = np.concatenate([weights @ change / weights.sum(axis=1) for weights in resamples])
+    estimate = interval(float(change.mean()), draws, register.confidence)
+    return Condition(
+        "robustness change",
+        *_rounded(estimate),
+        limit=0.0,
+        passed=estimate.high >= 0,
+        meaning="the accuracy on corrupted pictures is not significantly lower",
+    )
+
+
+def _verdict(new: Contender, against: str, conditions: tuple[Condition, ...]) -> Verdict:
+    failed = [condition for condition in conditions if not condition.passed]
+    gain = conditions[0]
+    figures = f"macro-F1 gain {gain.figure:+.4f}, interval {gain.low:+.4f} to {gain.high:+.4f}"
+    if not failed:
+        return Verdict(True, against, f"{new.name} is better than {against} ({figures}).", conditions)
+    faults = "; ".join(
+        f"{fault.name} {fault.figure:+.4f} ({fault.low:+.4f} to {fault.high:+.4f}), limit {fault.limit:+.4f}"
+        for fault in failed
+    )
+    return Verdict(False, against, f"{new.name} does not replace {against}: {faults}.", conditions)
+
+
+def _compare(
+    standing: NDArray[np.float64],
+    new: NDArray[np.float64],
+    cells: HeldOut,
+    register: Register,
+    evaluate: Evaluate,
+) -> Comparison:
+    return compare(
+        cells.labels,
+        cells.groups,
+        standing,
+        new,
+        classes=cells.classes,
+        resamples=evaluate.resamples,
+        confidence=register.confidence,
+        seed=evaluate.seed,
+    )
+
+
+def _rounded(estimate: Estimate) -> tuple[float, float, float]:
+    return round(estimate.value, 6), round(estimate.low, 6), round(estimate.high, 6)

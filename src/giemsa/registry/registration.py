@@ -1,0 +1,158 @@
+"""Bring a trained model into the registry: judged, registered once, and champion only where it is better."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from giemsa.registry.connection import connect
+from giemsa.registry.contenders import contender, read_test_split
+from giemsa.registry.fingerprints import content_hash, fingerprint, git_commit
+from giemsa.registry.gate import Condition, Verdict, judge
+from giemsa.registry.prediction import ResolvedModel
+from giemsa.registry.promotion import move
+from giemsa.registry.versions import CHALLENGER, CHAMPION, champion, register_version, resolve, version_of
+from giemsa.settings import Evaluate, Register, load_params
+from giemsa.training.bundle import read_info
+from giemsa.workspace import Workspace
+
+if TYPE_CHECKING:
+    from mlflow.entities.model_registry import ModelVersion
+
+GATE = "gate"
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """What became of a trained model.
+
+    Args:
+        model: the registered model's name.
+        version: the version that the trained model is.
+        decision: ``champion`` or ``challenger``.
+        reason: why, in one sentence.
+        against: whom it stood against.
+        conditions: what it had to show, each with figures, limit and verdict.
+        tags: hashes and facts by which the version can be traced back.
+    """
+
+    model: str
+    version: str
+    decision: str
+    reason: str
+    against: str
+    conditions: tuple[Condition, ...]
+    tags: Mapping[str, str]
+
+
+def settle(
+    workspace: Workspace, bundle: Path, *, run_id: str | None, register: Register, evaluate: Evaluate
+) -> Receipt:
+    """Judge a trained model against the champion, register it, and move the alias it earned.
+
+    The verdict is kept with the version, so that a second call, after a kill too, repeats and finishes the
+    first one instead of judging the model against itself.
+
+    Args:
+        workspace: the project.
+        bundle: the trained model's folder.
+        run_id: the training run it came from, where one is known.
+        register: the gate's limits.
+        evaluate: how figures are resampled.
+
+    Raises:
+        UsageError: if an earlier stage's output or the champion's files are missing, or MLflow is not there.
+    """
+    client = connect(workspace)
+    tags = _tags(workspace, bundle)
+    event = fingerprint(
+        model=tags["fingerprint"],
+        splits=tags["dvc_splits_hash"],
+        register=register.model_dump(),
+        evaluate=evaluate.model_dump(),
+    )
+    known, standing = (
+        version_of(client, register.model, tags["fingerprint"]),
+        champion(client, register.model),
+    )
+    verdict = _recorded(known, event)
+    if verdict is None:
+        if standing and known and standing.version == known.version:
+            return _receipt(known, Verdict(True, "", f"Version {known.version} is champion already."), tags)
+        verdict, equal = _judged(workspace, bundle, standing, register, evaluate)
+        if standing and equal:
+            return _receipt(standing, verdict, tags)
+        known = register_version(workspace, bundle, name=register.model, run_id=run_id, tags=tags)
+        gate = json.dumps({"event": event, "verdict": asdict(verdict)})
+        client.set_model_version_tag(register.model, known.version, GATE, gate)
+    assert known is not None
+    action = "promote" if verdict.promote else "challenge"
+    move(
+        workspace,
+        register.model,
+        action=action,
+        version=known.version,
+        why=verdict.reason,
+        gate=asdict(verdict),
+        event=event,
+    )
+    return _receipt(known, verdict, tags)
+
+
+def _judged(
+    workspace: Workspace,
+    bundle: Path,
+    standing: "ModelVersion | None",
+    register: Register,
+    evaluate: Evaluate,
+) -> tuple[Verdict, bool]:
+    """Give the verdict, and whether the model says exactly what the champion says."""
+    split = read_test_split(workspace)
+    new = contender(ResolvedModel(bundle, "", ""), "The new model", split, seed=evaluate.seed)
+    old = None
+    if standing:
+        model = resolve(f"{standing.name}/{standing.version}", workspace)
+        old = contender(model, f"version {standing.version}", split, seed=evaluate.seed)
+    if old and old.classes == new.classes and np.array_equal(old.probabilities, new.probabilities):
+        reason = f"The new model answers exactly as {old.name}, which stays champion; no version was added."
+        return Verdict(True, old.name, reason), True
+    return judge(new, old, split.held_out(new.classes), register, evaluate), False
+
+
+def _recorded(version: "ModelVersion | None", event: str) -> Verdict | None:
+    record = json.loads(version.tags.get(GATE, "{}")) if version else {}
+    if record.get("event") != event:
+        return None
+    verdict = record["verdict"]
+    return Verdict(**{**verdict, "conditions": tuple(Condition(**each) for each in verdict["conditions"])})
+
+
+def _tags(workspace: Workspace, bundle: Path) -> dict[str, str]:
+    info = read_info(bundle)
+    commit, changed = git_commit(workspace.root)
+    return {
+        "fingerprint": content_hash(bundle),
+        "dvc_data_hash": content_hash(workspace.curated),
+        "dvc_splits_hash": content_hash(workspace.splits),
+        "params_hash": fingerprint(params=load_params(workspace.params).model_dump()),
+        "git_commit": commit or "none",
+        "git_changed": str(changed).lower(),
+        "trained_model": info.name,
+        "drawn": str(info.drawn).lower(),
+        "pretrained": str(info.pretrained).lower(),
+    }
+
+
+def _receipt(version: "ModelVersion", verdict: Verdict, tags: Mapping[str, str]) -> Receipt:
+    return Receipt(
+        model=version.name,
+        version=str(version.version),
+        decision=CHAMPION if verdict.promote else CHALLENGER,
+        reason=verdict.reason,
+        against=verdict.against,
+        conditions=verdict.conditions,
+        tags={key: value for key, value in tags.items() if not key.startswith("git_")},
+    )

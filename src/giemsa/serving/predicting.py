@@ -1,0 +1,172 @@
+"""Score any number of images into one table: in bounded memory, on all cores, resumable after a kill."""
+
+import csv
+import hashlib
+import os
+import shutil
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import islice
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from giemsa.curation.reading import quiet
+from giemsa.data.sources import Item, Source
+from giemsa.errors import UsageError
+from giemsa.progress import say, track
+from giemsa.registry.fingerprints import content_hash
+from giemsa.registry.prediction import Predictor, probability_columns
+from giemsa.workspace import whole
+
+ROWS_PER_PART = 256
+BYTES_PER_PART = 64 << 20
+
+
+def predict(source: Source, predictor: Predictor, out: Path) -> pa.Table:
+    """Score every image of ``source`` into ``out``, which appears whole or not at all.
+
+    Finished parts wait beside ``out``; a killed run goes on from them where model and source are the same.
+
+    Args:
+        source: the images.
+        predictor: the model.
+        out: a ``.csv`` or ``.parquet`` file.
+
+    Returns:
+        The table without its probabilities: ``path``, ``label``, ``confidence``, ``rejected``, ``reason``
+        and, where the source has labels, ``true``.
+
+    Raises:
+        UsageError: if ``out`` has another ending.
+    """
+    check_ending(out)
+    parts = out.with_name(f".{out.name}.parts")
+    done = _resume(parts, _key(source, predictor))
+    fresh = islice(track(source.items(), "scoring", len(source)), sum(map(_rows, done)), None)
+    schema = _schema(predictor.classes)
+    numbered = enumerate(_scored(_chunks(fresh), predictor, schema), start=len(done))
+    with quiet():
+        for number, table in numbered:
+            with whole(parts / f"{number:06d}.parquet") as partial:
+                pq.write_table(table, partial)
+    return _join(parts, out, schema, {"model": predictor.model.version, "data": predictor.model.data})
+
+
+def check_ending(out: Path) -> None:
+    """Make sure that ``out`` names a kind of table that can be written.
+
+    Raises:
+        UsageError: if it does not.
+    """
+    if out.suffix.lower() not in {".csv", ".parquet"}:
+        message = f'{out} has no known ending: write to a .csv or a .parquet file, such as "predictions.csv".'
+        raise UsageError(message)
+
+
+def _schema(classes: Iterable[str]) -> pa.Schema:
+    probabilities = [(name, pa.float64()) for name in probability_columns(tuple(classes))]
+    texts = [("path", pa.string()), ("label", pa.string()), ("confidence", pa.float64())]
+    return pa.schema(
+        [*texts, ("rejected", pa.bool_()), ("reason", pa.string()), *probabilities, ("true", pa.string())]
+    )
+
+
+def _key(source: Source, predictor: Predictor) -> str:
+    return hashlib.sha256(
+        f"{content_hash(predictor.model.bundle)} {source.fingerprint()}".encode()
+    ).hexdigest()
+
+
+def _resume(parts: Path, key: str) -> list[Path]:
+    """Give the finished parts of the same work, in order; clear away those of any other."""
+    file = parts / "key"
+    if not file.is_file() or file.read_text() != key:
+        shutil.rmtree(parts, ignore_errors=True)
+        with whole(file) as partial:
+            partial.write_text(key)
+    found = sorted(parts.glob("*.parquet"))
+    if found:
+        say(f"continuing after {sum(map(_rows, found)):,} images that are scored already")
+    return found
+
+
+def _rows(part: Path) -> int:
+    return int(pq.read_metadata(part).num_rows)
+
+
+def _chunks(items: Iterable[Item]) -> Iterator[list[Item]]:
+    """Cut the images into parts that are small in rows and in bytes, always in the same places."""
+    chunk: list[Item] = []
+    weight = 0
+    for item in items:
+        chunk.append(item)
+        weight += len(item.content) if isinstance(item.content, bytes) else 0
+        if len(chunk) == ROWS_PER_PART or weight >= BYTES_PER_PART:
+            yield chunk
+            chunk, weight = [], 0
+    if chunk:
+        yield chunk
+
+
+def _scored(chunks: Iterator[list[Item]], predictor: Predictor, schema: pa.Schema) -> Iterator[pa.Table]:
+    """Score chunks on all cores, in order, with a bounded number of them in memory."""
+    workers = len(os.sched_getaffinity(0))
+
+    def score(chunk: list[Item]) -> pa.Table:
+        views = [
+            predictor.view(item.content) if item.content is not None else item.problem or "unreadable"
+            for item in chunk
+        ]
+        rows = predictor.judge(views)
+        named = [
+            {"path": item.path, **row, "true": item.label} for item, row in zip(chunk, rows, strict=True)
+        ]
+        return pa.Table.from_pylist(named, schema=schema)
+
+    # One worker more than cores: while a chunk waits for the network, another one is decoded.
+    with ThreadPoolExecutor(workers + 1) as pool:
+        waiting: deque[Future[pa.Table]] = deque()
+        for chunk in chunks:
+            waiting.append(pool.submit(score, chunk))
+            if len(waiting) > workers + 1:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+
+
+def _join(parts: Path, out: Path, schema: pa.Schema, facts: dict[str, str]) -> pa.Table:
+    files = sorted(parts.glob("*.parquet"))
+    labelled = any(
+        pc.any(pc.is_valid(pq.read_table(file, columns=["true"])["true"])).as_py() for file in files
+    )
+    names = schema.names if labelled else schema.names[:-1]
+    write = _write_csv if out.suffix.lower() == ".csv" else _write_parquet
+    with whole(out) as partial:
+        write(partial, files, pa.schema([schema.field(name) for name in names], metadata=facts))
+    brief = [name for name in names if not name.startswith("p_")]
+    table = pa.concat_tables([pq.read_table(file, columns=brief) for file in files])
+    shutil.rmtree(parts)
+    return table
+
+
+def _write_csv(path: Path, files: list[Path], schema: pa.Schema) -> None:
+    with path.open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow(schema.names)
+        for file in files:
+            rows = pq.read_table(file, columns=schema.names).to_pylist()
+            writer.writerows([_plain(row[name]) for name in schema.names] for row in rows)
+
+
+def _plain(value: object) -> object:
+    return str(value).lower() if isinstance(value, bool) else value
+
+
+def _write_parquet(path: Path, files: list[Path], schema: pa.Schema) -> None:
+    with pq.ParquetWriter(path, schema, compression="zstd") as writer:
+        for file in files:
+            writer.write_table(pq.read_table(file, columns=schema.names).cast(schema))

@@ -1,0 +1,121 @@
+"""Every image gets exactly one row, whatever the image and however often the work was killed."""
+
+import csv
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+
+from giemsa.data.sources import Item, Source, open_source
+from giemsa.errors import UsageError
+from giemsa.registry.prediction import Predictor, Row
+from giemsa.serving import predicting
+from giemsa.serving.predicting import predict
+
+
+@pytest.fixture
+def source(cells: Path, predictor: Predictor) -> Source:
+    return open_source(cells, predictor.scorer.image)
+
+
+def test_a_labelled_source_gives_the_contracts_columns(
+    source: Source, predictor: Predictor, tmp_path: Path
+) -> None:
+    predict(source, predictor, tmp_path / "out.csv")
+    table = pd.read_csv(tmp_path / "out.csv", keep_default_na=False)
+    probabilities = [f"p_{name}" for name in predictor.classes]
+    columns = ["path", "label", "confidence", "rejected", "reason", *probabilities, "true"]
+    assert list(table.columns) == columns
+    assert list(table["path"]) == ["ig/0.jpg", "ig/1.jpg", "ig/2.jpg", "platelet/3.jpg", "platelet/4.jpg"]
+    assert list(table["true"]) == ["ig", "ig", "ig", "platelet", "platelet"]
+    readable = table[table["path"] != "ig/1.jpg"]
+    assert readable[probabilities].astype(float).sum(axis=1).tolist() == pytest.approx([1.0] * 4, abs=1e-5)
+
+
+def test_an_unreadable_image_is_rejected_with_its_reason(
+    source: Source, predictor: Predictor, tmp_path: Path
+) -> None:
+    predict(source, predictor, tmp_path / "out.csv")
+    with (tmp_path / "out.csv").open(newline="") as stream:
+        row = list(csv.DictReader(stream))[1]
+    assert (row["label"], row["confidence"], row["rejected"]) == ("", "", "true")
+    assert row["reason"].startswith("truncated")
+    assert row["p_ig"] == ""
+
+
+def test_both_kinds_of_table_say_the_same(source: Source, predictor: Predictor, tmp_path: Path) -> None:
+    predict(source, predictor, tmp_path / "out.csv")
+    predict(source, predictor, tmp_path / "out.parquet")
+    text = pd.read_csv(tmp_path / "out.csv", keep_default_na=False, na_values={"confidence": [""]})
+    table = pq.read_table(tmp_path / "out.parquet")
+    assert table.schema.metadata[b"model"] == b"tiny"
+    assert table["confidence"].to_pandas().tolist() == pytest.approx(text["confidence"].tolist(), nan_ok=True)
+    assert table["rejected"].to_pylist() == text["rejected"].tolist()
+
+
+def test_a_source_without_labels_has_no_true_column(
+    cells: Path, predictor: Predictor, tmp_path: Path
+) -> None:
+    source = open_source(cells / "ig", predictor.scorer.image)
+    assert predict(source, predictor, tmp_path / "out.csv").column_names[-1] == "reason"
+
+
+def test_a_killed_run_goes_on_without_scoring_twice(
+    source: Source, predictor: Predictor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(predicting, "ROWS_PER_PART", 2)
+    expected = predict(source, predictor, tmp_path / "expected.csv")
+    read = source.items
+
+    def dying() -> Iterator[Item]:
+        for index, item in enumerate(read()):
+            if index == 4:
+                raise KeyboardInterrupt
+            yield item
+
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: range(0))
+    monkeypatch.setattr(source, "items", dying)
+    with pytest.raises(KeyboardInterrupt):
+        predict(source, predictor, tmp_path / "out.csv")
+    assert not (tmp_path / "out.csv").exists()
+    kept = sorted((tmp_path / ".out.csv.parts").glob("*.parquet"))
+    assert [pq.read_metadata(part).num_rows for part in kept] == [2]
+
+    monkeypatch.setattr(source, "items", read)
+    scored: list[int] = []
+    judge = predictor.judge
+
+    def counting(views: Sequence[Any]) -> list[Row]:
+        scored.append(len(views))
+        return judge(views)
+
+    monkeypatch.setattr(predictor, "judge", counting)
+    assert predict(source, predictor, tmp_path / "out.csv").equals(expected)
+    assert sum(scored) == 3
+    assert (tmp_path / "out.csv").read_bytes() == (tmp_path / "expected.csv").read_bytes()
+    assert not (tmp_path / ".out.csv.parts").exists()
+
+
+def test_parts_of_other_images_are_thrown_away(source: Source, predictor: Predictor, tmp_path: Path) -> None:
+    parts = tmp_path / ".out.csv.parts"
+    parts.mkdir()
+    (parts / "key").write_text("another model or source")
+    (parts / "000000.parquet").write_bytes(b"nothing that could be read")
+    assert len(predict(source, predictor, tmp_path / "out.csv")) == 5
+
+
+def test_parts_stay_small_whatever_the_files_weigh(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(predicting, "BYTES_PER_PART", 10)
+    items = [Item(str(index), None, b"x" * size) for index, size in enumerate((4, 6, 1, 12, 1))]
+    chunks = predicting._chunks(items)
+    assert [[item.path for item in chunk] for chunk in chunks] == [["0", "1"], ["2", "3"], ["4"]]
+
+
+def test_another_ending_is_refused_before_any_work(
+    source: Source, predictor: Predictor, tmp_path: Path
+) -> None:
+    with pytest.raises(UsageError, match=r"out.txt has no known ending"):
+        predict(source, predictor, tmp_path / "out.txt")
