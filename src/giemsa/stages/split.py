@@ -1,0 +1,66 @@
+"""Give every curated cell a side: training, validation or test."""
+
+import json
+from typing import Any
+
+import pandas as pd
+
+from giemsa.curation.splits import SIDES, assign_sides
+from giemsa.data.curated import read_curated, write_splits
+from giemsa.data.manifest import read_manifest
+from giemsa.errors import UsageError
+from giemsa.progress import say
+from giemsa.settings import Split
+from giemsa.workspace import Workspace, whole
+
+NO_SUBJECTS = "The set carries no patient identifiers: the split cannot be by patient."
+SUBJECTS = "No patient or slide is on two sides."
+SOME_SUBJECTS = "No known patient or slide is on two sides; {missing:,} cells carry no such identifier."
+
+
+def run(workspace: Workspace, *, split: Split) -> None:
+    """Write ``data/splits.parquet`` and ``reports/splits.json``.
+
+    Raises:
+        UsageError: if the manifest or the curated cells are missing, or do not fit each other.
+    """
+    manifest = read_manifest(workspace.manifest)
+    columns = ("path", "label", "group", "subject", "batch_order", "drawn")
+    kept = read_curated(workspace.curated, columns).to_pandas()
+    strangers = sorted((set(kept["path"]) | set(kept["group"])) - set(manifest["path"]))
+    if strangers:
+        message = (
+            f"{workspace.curated} names {len(strangers)} images that {workspace.manifest} does not know"
+            f' (the first is {strangers[0]}): run "giemsa run deduplicate" again.'
+        )
+        raise UsageError(message)
+    sides = assign_sides(manifest, kept, split)
+    write_splits(workspace.splits, sides)
+    summary = summarise(kept, sides, split)
+    with whole(workspace.root / "reports" / "splits.json") as partial:
+        partial.write_text(json.dumps(summary, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    counts = ", ".join(f"{number:,} {side}" for side, number in summary["cells"].items())
+    say(f"split: {counts}. {summary['subjects']}")
+
+
+def summarise(kept: pd.DataFrame, sides: pd.DataFrame, split: Split) -> dict[str, Any]:
+    """Count cells by side and class, and say whether the split could be by patient.
+
+    Args:
+        kept: the curated cells: ``label``, ``subject`` and ``drawn``.
+        sides: what ``assign_sides`` gave.
+        split: the shares and the seed.
+    """
+    table = pd.crosstab(sides["label"], sides["side"]).reindex(columns=list(SIDES), fill_value=0)
+    missing = int(kept["subject"].isna().sum())
+    known = NO_SUBJECTS if missing == len(kept) else SUBJECTS if missing == 0 else SOME_SUBJECTS
+    return {
+        "seed": split.seed,
+        "shares": {"validation": split.validation, "test": split.test},
+        "drawn": bool(kept["drawn"].any()),
+        "cells": {side: int(table[side].sum()) for side in SIDES},
+        "classes": {str(label): {side: int(row[side]) for side in SIDES} for label, row in table.iterrows()},
+        "without_class": len(kept) - len(sides),
+        "groups": int(sides["group"].nunique()),
+        "subjects": known.format(missing=missing),
+    }
