@@ -1,8 +1,21 @@
-"""Tiny cells for the evaluation's tests."""
+"""Tiny cells, and a tiny project with three models, for the evaluation's tests."""
 
+import shutil
+from pathlib import Path
+
+import cv2
 import numpy as np
+import pandas as pd
 import pytest
 from numpy.typing import NDArray
+
+from giemsa.data.curated import write_curated, write_splits
+from giemsa.evaluation.cells import Cells
+from giemsa.training.bundle import read_info, write_info
+from giemsa.workspace import MODELS, Workspace
+
+ROOT = Path(__file__).parents[2]
+CLASSES = ("basophil", "eosinophil", "erythroblast", "ig", "lymphocyte", "monocyte", "neutrophil", "platelet")
 
 
 def blobs(labels: NDArray[np.integer], *, size: int = 32, seed: int = 0) -> NDArray[np.uint8]:
@@ -19,6 +32,35 @@ def blobs(labels: NDArray[np.integer], *, size: int = 32, seed: int = 0) -> NDAr
     return views
 
 
+def tiny_project(root: Path, bundle: Path) -> Workspace:
+    """Lay out a project after training: 160 drawn cells on three sides, one untrained model thrice."""
+    workspace = Workspace(root)
+    labels = np.arange(160) % 8
+    rows = [
+        {
+            "path": f"one/{CLASSES[label]}/{index:03d}.png",
+            "label": CLASSES[label],
+            "group": f"one/{CLASSES[label]}/{index // 16 * 16 + label:03d}.png",
+            "subject": None,
+            "batch": "one",
+            "batch_order": 0,
+            "drawn": True,
+            "sha256": "0" * 64,
+            "image": cv2.imencode(".png", view)[1].tobytes(),
+        }
+        for index, (label, view) in enumerate(zip(labels, blobs(labels), strict=True))
+    ]
+    write_curated(workspace.curated, rows)
+    sides = pd.DataFrame(rows)[["path", "label", "group"]]
+    sides["side"] = ["train"] * 80 + ["validation"] * 40 + ["test"] * 40
+    write_splits(workspace.splits, sides)
+    for name in MODELS:
+        folder = shutil.copytree(bundle, workspace.model(name))
+        write_info(folder, read_info(folder).model_copy(update={"name": name}))
+    shutil.copytree(ROOT / "mlflow", root / "mlflow")
+    return workspace
+
+
 @pytest.fixture(scope="session")
 def labels() -> NDArray[np.int64]:
     """Eight classes, five cells each, in turn."""
@@ -29,3 +71,11 @@ def labels() -> NDArray[np.int64]:
 def views(labels: NDArray[np.int64]) -> NDArray[np.uint8]:
     """Drawn cells of ``labels``."""
     return blobs(labels)
+
+
+@pytest.fixture(scope="session")
+def cells(labels: NDArray[np.int64], views: NDArray[np.uint8]) -> Cells:
+    """The same cells as one side of a split."""
+    paths = tuple(f"one/{row}.png" for row in range(len(labels)))
+    names = tuple(CLASSES[label] for label in labels)
+    return Cells(paths, names, paths, views, subjects_known=False, drawn=True)

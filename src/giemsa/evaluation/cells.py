@@ -1,0 +1,73 @@
+"""The cells of one side of the split, ready to be scored."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from giemsa.curation.reading import load_views
+from giemsa.data.curated import read_curated, read_splits
+from giemsa.errors import CheckFailedError
+from giemsa.settings import Image
+from giemsa.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class Cells:
+    """One side of the split.
+
+    Args:
+        paths: of the originals, relative to ``data/raw``.
+        names: class names as labelled, one a cell.
+        groups: duplicate groups, one a cell.
+        views: shape ``(n, size, size, 3)``, RGB.
+        subjects_known: whether any cell names its patient or slide.
+        drawn: whether every cell was drawn by a program.
+    """
+
+    paths: tuple[str, ...]
+    names: tuple[str, ...]
+    groups: tuple[str, ...]
+    views: NDArray[np.uint8]
+    subjects_known: bool
+    drawn: bool
+
+    def labels(self, classes: Sequence[str]) -> NDArray[np.int64]:
+        """Give class indices, shape ``(n,)``.
+
+        Raises:
+            CheckFailedError: if a cell's class is none of ``classes``.
+        """
+        index = {name: number for number, name in enumerate(classes)}
+        if unknown := sorted(set(self.names) - set(index)):
+            message = f"The model knows no class {', '.join(unknown)}: train it again on these data."
+            raise CheckFailedError(message)
+        return np.array([index[name] for name in self.names], np.int64)
+
+
+def read_side(workspace: Workspace, side: str, image: Image) -> Cells:
+    """Read the curated cells on one side: ``train``, ``validation`` or ``test``.
+
+    Raises:
+        CheckFailedError: if that side holds no cell.
+        UsageError: if there are no curated cells or no splits.
+    """
+    sides = read_splits(workspace.splits)
+    chosen = sides.loc[sides["side"] == side, "path"].tolist()
+    if not chosen:
+        message = (
+            f'{workspace.splits} puts no cell on the {side} side: bring in more cells with "giemsa ingest".'
+        )
+        raise CheckFailedError(message)
+    table = read_curated(workspace.curated, ["path", "label", "group", "subject", "drawn", "image"])
+    table = table.filter(pc.is_in(table["path"], value_set=pc.cast(chosen, "string")))
+    return Cells(
+        paths=tuple(table["path"].to_pylist()),
+        names=tuple(table["label"].to_pylist()),
+        groups=tuple(table["group"].to_pylist()),
+        views=load_views(table["image"].to_pylist(), image),
+        subjects_known=table["subject"].null_count < table.num_rows,
+        drawn=all(table["drawn"].to_pylist()),
+    )

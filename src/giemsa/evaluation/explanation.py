@@ -1,0 +1,65 @@
+"""Where a network looked: Grad-CAM."""
+
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+MAP_DIMENSIONS = 4
+
+
+def heat(network: Any, views: NDArray[np.uint8], classes: NDArray[np.integer]) -> NDArray[np.float32]:  # noqa: ANN401
+    """Show which parts of each view speak for a class (Selvaraju et al. 2017, Grad-CAM).
+
+    Args:
+        network: a bundle's Keras network, see ``training.bundle.load_network``.
+        views: shape ``(n, size, size, 3)``, RGB.
+        classes: the class to explain for each view, shape ``(n,)``.
+
+    Returns:
+        Heat in 0..1, shape ``(n, size, size)``; each view's hottest part is 1, unless nothing speaks for
+        the class.
+    """
+    import tensorflow as tf
+
+    maps, pull = _maps_and_gradients(tf, network, views, classes)
+    weights = pull.mean(axis=(1, 2), keepdims=True)
+    size = views.shape[1]
+    coarse = np.maximum((maps * weights).sum(axis=3), 0)
+    coarse /= np.maximum(coarse.max(axis=(1, 2), keepdims=True), 1e-12)
+    smooth = np.empty(views.shape[:3], np.float32)
+    for row, each in enumerate(coarse):
+        smooth[row] = cv2.resize(each, (size, size), interpolation=cv2.INTER_CUBIC)
+    return np.clip(smooth, 0, 1)
+
+
+def overlay(view: NDArray[np.uint8], warmth: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """Lay heat, shape ``(size, size)`` in 0..1, over a view: cold parts darken, hot ones turn yellow."""
+    colours = cv2.applyColorMap((warmth * 255).astype(np.uint8), cv2.COLORMAP_INFERNO)
+    blended = 0.55 * view.astype(np.float32) + 0.45 * np.asarray(colours)[..., ::-1]
+    mixed: NDArray[np.float32] = np.rint(blended)
+    return mixed.astype(np.uint8)
+
+
+def _maps_and_gradients(
+    tf: Any,  # noqa: ANN401
+    network: Any,  # noqa: ANN401
+    views: NDArray[np.uint8],
+    classes: NDArray[np.integer],
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    import keras
+
+    network = _innermost(network)
+    pooled = next(layer for layer in network.layers if len(layer.output.shape) < MAP_DIMENSIONS)
+    looking = keras.Model(network.inputs, [pooled.input, network.output["logits"]])
+    with tf.GradientTape() as tape:
+        maps, logits = looking(tf.constant(views, tf.float32), training=False)
+        chosen = tf.gather(logits, tf.constant(classes, tf.int32), axis=1, batch_dims=1)
+    return maps.numpy(), tape.gradient(chosen, maps).numpy()
+
+
+def _innermost(network: Any) -> Any:  # noqa: ANN401
+    """Give the network itself where another merely fixes its input's size."""
+    inner = [layer for layer in network.layers if isinstance(getattr(layer, "output", None), dict)]
+    return _innermost(inner[0]) if inner else network
