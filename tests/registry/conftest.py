@@ -1,10 +1,12 @@
 """A project folder whose MLflow database is copied from one that was initialised once."""
 
+import io
 import shutil
 import sqlite3
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from giemsa.registry.connection import connect
 from giemsa.workspace import Workspace
@@ -28,3 +30,17 @@ def workspace(tmp_path: Path, empty_database: Path, monkeypatch: pytest.MonkeyPa
             "UPDATE experiments SET artifact_location = ?", ((tmp_path / "mlartifacts").as_uri(),)
         )
     return Workspace(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def project_params() -> Path:
+    """The project's own params.yaml."""
+    return Path(__file__).parents[2] / "params.yaml"
+
+
+@pytest.fixture(scope="session")
+def picture() -> bytes:
+    """One small encoded picture."""
+    buffer = io.BytesIO()
+    Image.new("RGB", (32, 32), "purple").save(buffer, "PNG")
+    return buffer.getvalue()

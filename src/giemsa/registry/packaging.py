@@ -50,7 +50,8 @@ def package(bundle: Path, folder: Path) -> None:
 
 def packaged_bundle(folder: Path) -> Path:
     """Tell where the trained model's folder lies inside an MLflow model."""
-    return folder / "artifacts" / "bundle"
+    found = sorted((folder / "artifacts").glob("*/bundle.json"))
+    return found[0].parent if found else folder / "artifacts"
 
 
 def _signature(info: BundleInfo) -> object:

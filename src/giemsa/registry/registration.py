@@ -3,15 +3,17 @@
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from giemsa.evaluation.cells import read_side
 from giemsa.registry.connection import connect
-from giemsa.registry.contenders import contender, read_test_split
+from giemsa.registry.contenders import contender
 from giemsa.registry.fingerprints import content_hash, fingerprint, git_commit
-from giemsa.registry.gate import Condition, Verdict, judge
+from giemsa.registry.gate import Condition, HeldOut, Verdict, judge
 from giemsa.registry.prediction import ResolvedModel
 from giemsa.registry.promotion import move
 from giemsa.registry.versions import CHALLENGER, CHAMPION, champion, register_version, resolve, version_of
@@ -64,6 +66,7 @@ def settle(
         evaluate: how figures are resampled.
 
     Raises:
+        CheckFailedError: if the test cells are of a class that the model does not know.
         UsageError: if an earlier stage's output or the champion's files are missing, or MLflow is not there.
     """
     client = connect(workspace)
@@ -94,7 +97,7 @@ def settle(
         workspace,
         register.model,
         action=action,
-        version=known.version,
+        version=str(known.version),
         why=verdict.reason,
         gate=asdict(verdict),
         event=event,
@@ -110,16 +113,18 @@ def _judged(
     evaluate: Evaluate,
 ) -> tuple[Verdict, bool]:
     """Give the verdict, and whether the model says exactly what the champion says."""
-    split = read_test_split(workspace)
-    new = contender(ResolvedModel(bundle, "", ""), "The new model", split, seed=evaluate.seed)
+    read = cache(partial(read_side, workspace, "test"))
+    new = contender(ResolvedModel(bundle, "", ""), "The new model", read, seed=evaluate.seed)
     old = None
     if standing:
         model = resolve(f"{standing.name}/{standing.version}", workspace)
-        old = contender(model, f"version {standing.version}", split, seed=evaluate.seed)
+        old = contender(model, f"version {standing.version}", read, seed=evaluate.seed)
     if old and old.classes == new.classes and np.array_equal(old.probabilities, new.probabilities):
         reason = f"The new model answers exactly as {old.name}, which stays champion; no version was added."
         return Verdict(True, old.name, reason), True
-    return judge(new, old, split.held_out(new.classes), register, evaluate), False
+    cells = read(read_info(bundle).image)
+    held_out = HeldOut(cells.labels(new.classes), cells.groups, new.classes)
+    return judge(new, old, held_out, register, evaluate), False
 
 
 def _recorded(version: "ModelVersion | None", event: str) -> Verdict | None:

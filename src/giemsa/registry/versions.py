@@ -49,7 +49,7 @@ def register_version(
         _ensure_name(client, name)
         model_id, location = _upload(client, bundle, tags["fingerprint"], run_id)
         facts = {**tags, "model_id": model_id}
-        return client.create_model_version(name, location, run_id=run_id, tags=facts, model_id=model_id)
+        return client.create_model_version(name, location, run_id=run_id, tags=facts)
 
 
 def champion(client: "MlflowClient", name: str) -> "ModelVersion | None":
