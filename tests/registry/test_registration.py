@@ -22,6 +22,7 @@ from giemsa.workspace import Workspace
 
 NAME = "blood-cell-classifier"
 CELLS = 160
+FIGURES = {"macro_f1": (0.9, 0.85, 0.95)}
 
 
 @pytest.fixture
@@ -70,7 +71,7 @@ def trained(workspace: Workspace, tiny_bundle: Path, wrong: int, *, drawn: bool 
 def settled(workspace: Workspace, bundle: Path) -> Receipt:
     params: Params = load_params(workspace.params)
     evaluate = params.evaluate.model_copy(update={"resamples": 200})
-    return settle(workspace, bundle, run_id=None, register=params.register_, evaluate=evaluate)
+    return settle(workspace, bundle, FIGURES, run_id=None, register=params.register_, evaluate=evaluate)
 
 
 def test_the_first_good_model_is_champion_with_everything_that_traces_it(
@@ -158,7 +159,7 @@ def test_other_limits_do_not_judge_the_champion_against_itself(project: Workspac
     settled(project, bundle)
     params = load_params(project.params)
     strict = params.register_.model_copy(update={"min_gain": 0.2})
-    again = settle(project, bundle, run_id=None, register=strict, evaluate=params.evaluate)
+    again = settle(project, bundle, FIGURES, run_id=None, register=strict, evaluate=params.evaluate)
     assert (again.version, again.decision) == ("1", "champion")
 
 

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from giemsa.errors import UsageError
 from giemsa.evaluation.cells import read_side
+from giemsa.evaluation.comparison import Comparison, compare
 from giemsa.registry.connection import connect
 from giemsa.registry.contenders import contender
 from giemsa.registry.fingerprints import content_hash, fingerprint, git_commit
@@ -24,7 +26,10 @@ from giemsa.workspace import Workspace
 if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
 
+Figures = Mapping[str, tuple[float, float, float]]
+
 GATE = "gate"
+FIGURES = "figures"
 
 
 @dataclass(frozen=True)
@@ -51,7 +56,13 @@ class Receipt:
 
 
 def settle(
-    workspace: Workspace, bundle: Path, *, run_id: str | None, register: Register, evaluate: Evaluate
+    workspace: Workspace,
+    bundle: Path,
+    figures: Figures,
+    *,
+    run_id: str | None,
+    register: Register,
+    evaluate: Evaluate,
 ) -> Receipt:
     """Judge a trained model against the champion, register it, and move the alias it earned.
 
@@ -61,6 +72,7 @@ def settle(
     Args:
         workspace: the project.
         bundle: the trained model's folder.
+        figures: what the evaluation measured, each as value, low and high, to be kept with the version.
         run_id: the training run it came from, where one is known.
         register: the gate's limits.
         evaluate: how figures are resampled.
@@ -88,7 +100,8 @@ def settle(
         verdict, equal = _judged(workspace, bundle, standing, register, evaluate)
         if standing and equal:
             return _receipt(standing, verdict, tags)
-        known = register_version(workspace, bundle, name=register.model, run_id=run_id, tags=tags)
+        facts = {**tags, FIGURES: json.dumps(figures), **_git(workspace)}
+        known = register_version(workspace, bundle, name=register.model, run_id=run_id, tags=facts)
         gate = json.dumps({"event": event, "verdict": asdict(verdict)})
         client.set_model_version_tag(register.model, known.version, GATE, gate)
     assert known is not None
@@ -137,18 +150,20 @@ def _recorded(version: "ModelVersion | None", event: str) -> Verdict | None:
 
 def _tags(workspace: Workspace, bundle: Path) -> dict[str, str]:
     info = read_info(bundle)
-    commit, changed = git_commit(workspace.root)
     return {
         "fingerprint": content_hash(bundle),
         "dvc_data_hash": content_hash(workspace.curated),
         "dvc_splits_hash": content_hash(workspace.splits),
         "params_hash": fingerprint(params=load_params(workspace.params).model_dump()),
-        "git_commit": commit or "none",
-        "git_changed": str(changed).lower(),
         "trained_model": info.name,
         "drawn": str(info.drawn).lower(),
         "pretrained": str(info.pretrained).lower(),
     }
+
+
+def _git(workspace: Workspace) -> dict[str, str]:
+    commit, changed = git_commit(workspace.root)
+    return {"git_commit": commit or "none", "git_changed": str(changed).lower()}
 
 
 def _receipt(version: "ModelVersion", verdict: Verdict, tags: Mapping[str, str]) -> Receipt:
@@ -159,5 +174,35 @@ def _receipt(version: "ModelVersion", verdict: Verdict, tags: Mapping[str, str])
         reason=verdict.reason,
         against=verdict.against,
         conditions=verdict.conditions,
-        tags={key: value for key, value in tags.items() if not key.startswith("git_")},
+        tags=tags,
+    )
+
+
+def compare_models(workspace: Workspace, a: str, b: str, evaluate: Evaluate) -> Comparison:
+    """Score today's test cells with two models, and tell what the second gains over the first.
+
+    Args:
+        workspace: the project.
+        a: what a person calls the standing model, see :func:`giemsa.registry.versions.resolve`.
+        b: the same of the other one.
+        evaluate: how figures are resampled.
+
+    Raises:
+        UsageError: if there is no such model, or the two know different classes.
+    """
+    read = cache(partial(read_side, workspace, "test"))
+    first, second = (contender(resolve(name, workspace), name, read, seed=evaluate.seed) for name in (a, b))
+    if first.classes != second.classes:
+        message = f"{a} and {b} know different classes: only models of the same classes can be compared."
+        raise UsageError(message)
+    cells = read(read_info(resolve(b, workspace).bundle).image)
+    return compare(
+        cells.labels(first.classes),
+        cells.groups,
+        first.probabilities,
+        second.probabilities,
+        classes=first.classes,
+        resamples=evaluate.resamples,
+        confidence=evaluate.confidence,
+        seed=evaluate.seed,
     )

@@ -6,11 +6,10 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from giemsa.progress import say
 from giemsa.registry.connection import connect, experiment_id, locked, plain_reason
-from giemsa.training.bundle import BundleInfo
 from giemsa.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -33,6 +32,16 @@ class Run:
     id: str
     _held: dict[tuple[str, int], float] = field(default_factory=dict)
     _lost: bool = False
+
+    @classmethod
+    def taken_up(cls, client: "MlflowClient", run: "Entity") -> Self:
+        """Go on with a run that exists, knowing what it holds already."""
+        held = {
+            (metric.key, metric.step): metric.value
+            for key in run.data.metrics
+            for metric in client.get_metric_history(run.info.run_id, key)
+        }
+        return cls(client, str(run.info.run_id), held)
 
     def log(self, step: int, metrics: Mapping[str, float]) -> None:
         """Add the figures of one epoch, visible at once."""
@@ -111,7 +120,7 @@ def stage_run(
     client = connect(workspace)
     with locked(workspace):
         entity = find_run(client, fingerprint) or _create(client, name, fingerprint)
-    run = Run(client, str(entity.info.run_id), _history(client, entity))
+    run = Run.taken_up(client, entity)
     finished = entity.info.status == "FINISHED"
     run.describe(params, tags)
     if finished:
@@ -132,19 +141,6 @@ def find_run(client: "MlflowClient", fingerprint: str) -> "Entity | None":
     return min(found, key=lambda run: bool(run.info.status != "FINISHED"), default=None)
 
 
-def run_of(client: "MlflowClient", info: BundleInfo) -> str | None:
-    """Find the run that trained a model: the newest one of its name that was trained on its data."""
-    found = client.search_runs([experiment_id(client)], order_by=["attributes.start_time DESC"])
-    return next(
-        (
-            str(run.info.run_id)
-            for run in found
-            if run.info.run_name == info.name and info.data.curated in run.data.tags.values()
-        ),
-        None,
-    )
-
-
 def flat(params: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str, object]]:
     """Give the leaves of nested mappings under dotted names."""
     for key, value in params.items():
@@ -157,11 +153,3 @@ def flat(params: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str, 
 def _create(client: "MlflowClient", name: str, fingerprint: str) -> "Entity":
     tags = {"mlflow.user": getpass.getuser(), "mlflow.runName": name, FINGERPRINT: fingerprint}
     return client.create_run(experiment_id(client), tags=tags)
-
-
-def _history(client: "MlflowClient", run: "Entity") -> dict[tuple[str, int], float]:
-    return {
-        (metric.key, metric.step): metric.value
-        for key in run.data.metrics
-        for metric in client.get_metric_history(run.info.run_id, key)
-    }

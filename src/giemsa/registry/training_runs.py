@@ -1,0 +1,90 @@
+"""The MLflow run of a trained model: opened while it trains, rebuilt from its folder where it was lost."""
+
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import giemsa.training
+from giemsa.registry.connection import connect, experiment_id
+from giemsa.registry.fingerprints import fingerprint, git_commit, source_hash
+from giemsa.registry.tracking import FINGERPRINT, Run, flat, stage_run
+from giemsa.training.bundle import BundleInfo, Epoch, read_history, read_info
+from giemsa.workspace import MODELS, Workspace
+
+if TYPE_CHECKING:
+    from mlflow.entities import Run as Entity
+    from mlflow.tracking import MlflowClient
+
+
+def training_run(workspace: Workspace, info: BundleInfo) -> AbstractContextManager[Run]:
+    """Open the run of a model that is about to be trained, or was: one for each data, parameters and code."""
+    known = run_of(connect(workspace), info)
+    commit, changed = git_commit(workspace.root)
+    tags = {
+        "curated": info.data.curated,
+        "splits": info.data.splits,
+        "weights": info.weights,
+        "drawn": str(info.drawn).lower(),
+        "pretrained": str(info.pretrained).lower(),
+        "mlflow.source.git.commit": commit or "none",
+        "git_changed": str(changed).lower(),
+    }
+    work = known.data.tags[FINGERPRINT] if known else training_fingerprint(info)
+    return stage_run(workspace, info.name, fingerprint=work, params=info.params, tags=tags)
+
+
+def training_fingerprint(info: BundleInfo) -> str:
+    """Name the work that trains a model, by everything that decides its outcome."""
+    return fingerprint(
+        name=info.name,
+        data=info.data.model_dump(),
+        image=info.image.model_dump(),
+        params=info.params,
+        code=source_hash([giemsa.training]),
+    )
+
+
+def run_of(client: "MlflowClient", info: BundleInfo) -> "Entity | None":
+    """Find the run that trained a model: the newest of its name, on its data, with its parameters."""
+    params = {key: str(value) for key, value in flat(info.params)}
+    found = client.search_runs([experiment_id(client)], order_by=["attributes.start_time DESC"])
+    return next(
+        (
+            run
+            for run in found
+            if run.info.run_name == info.name
+            and info.data.curated in run.data.tags.values()
+            and params.items() <= run.data.params.items()
+        ),
+        None,
+    )
+
+
+def epoch_figures(epoch: Epoch) -> dict[str, float]:
+    """Give what one line of ``history.csv`` adds to a run."""
+    return {key: value for key, value in asdict(epoch).items() if isinstance(value, float)}
+
+
+def rebuild_runs(workspace: Workspace) -> list[str]:
+    """Make sure that every trained model has its run, filled from its folder; give the models' names."""
+    folders = [workspace.model(name) for name in MODELS if (workspace.model(name) / "bundle.json").is_file()]
+    for folder in folders:
+        with training_run(workspace, read_info(folder)) as run:
+            for epoch in read_history(folder):
+                run.log(epoch.epoch, epoch_figures(epoch))
+    return [folder.name for folder in folders]
+
+
+def record_evaluation(workspace: Workspace, metrics: Mapping[str, Any]) -> None:
+    """Add to each model's run what the test cells said, with its card, confusion matrix and the figures."""
+    client = connect(workspace)
+    for name, figures in metrics["models"].items():
+        entity = run_of(client, read_info(workspace.model(name)))
+        if entity is None:
+            continue
+        run = Run.taken_up(client, entity)
+        run.log(0, {f"test_{key}": value for key, value in figures.items() if isinstance(value, float)})
+        for file in (f"model_card-{name}.md", f"confusion-{name}.csv", "figures"):
+            if (workspace.evaluation / file).exists():
+                run.artifact(workspace.evaluation / file, "figures" if file == "figures" else "")
