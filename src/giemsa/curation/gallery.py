@@ -1,0 +1,110 @@
+"""The duplicate gallery: one offline page on which a person reviews what deduplication decided."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import TYPE_CHECKING, Any
+
+from markupsafe import Markup
+
+from giemsa.curation.gallery_pictures import Pictures
+from giemsa.pages import render
+from giemsa.workspace import whole
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
+
+    from giemsa.curation.groups import Group
+
+PICTURES_PER_GROUP = 10  # as many as the page shows before "and … more"
+FIRST_PICTURES = 2  # of every group, before any group gets more
+
+
+def write_gallery(
+    path: Path,
+    groups: Sequence[Group],
+    thumbnails: Callable[[str], bytes],
+    *,
+    drawn: bool,
+    unreadable: Sequence[tuple[str, str]],
+) -> None:
+    """Write the page, whole or not at all, with conflicts and junk first.
+
+    Its pictures take 22 MB at most: they are shrunk, equal ones stand in it once, and when there is no
+    more room the rest is shown by path alone.
+
+    Args:
+        path: the HTML file.
+        groups: what deduplication decided.
+        thumbnails: gives a picture file's bytes, of any size, by a member's path; empty where there are none.
+        drawn: whether the cells were drawn by a program.
+        unreadable: path and reason of each file that was set aside.
+    """
+    ordered = sorted(groups, key=_order)
+    data = _data(ordered, thumbnails, unreadable)
+    content = json.dumps(data, separators=(",", ":"), allow_nan=False)
+    # Inside a script element only "<" can end the data; nothing else is markup there.
+    safe = Markup(content.replace("<", "\\u003c"))  # noqa: S704
+    page = render("gallery.html", drawn=drawn, lead=_lead(ordered), data=safe, unreadable=len(unreadable))
+    with whole(path) as partial:
+        partial.write_text(page, encoding="utf-8")
+
+
+def _order(group: Group) -> tuple[bool, bool, bool, float, str]:
+    unlike = min(member.similarity for member in group.members)
+    return not group.conflict, not group.junk, group.kind == "exact", unlike, group.members[0].path
+
+
+def _lead(groups: Sequence[Group]) -> str:
+    images = sum(len(group.members) for group in groups)
+    kept = sum(member.decision == "kept" for group in groups for member in group.members)
+    conflicts = sum(group.conflict and not group.junk for group in groups)
+    junk = sum(group.junk for group in groups)
+    return (
+        f"{images:,} images in {len(groups):,} groups of copies: {kept:,} kept, {images - kept:,} dropped;"
+        f" {conflicts:,} groups under conflicting labels, {junk:,} of junk that repeats."
+    )
+
+
+def _data(
+    groups: Sequence[Group], thumbnails: Callable[[str], bytes], unreadable: Sequence[tuple[str, str]]
+) -> dict[str, Any]:
+    pictures = Pictures(thumbnails)
+    shown = pictures.place(_worth_showing(groups))
+    reasons: dict[str, int] = {}
+    rows = [
+        [
+            group.kind,
+            group.conflict,
+            group.junk,
+            [
+                [
+                    member.path,
+                    member.label,
+                    member.decision == "kept",
+                    reasons.setdefault(member.reason, len(reasons)),
+                    member.distance,
+                    round(member.similarity, 4),
+                    shown.get(member.path, -1),
+                ]
+                for member in group.members
+            ],
+        ]
+        for group in groups
+    ]
+    fingerprint = hashlib.sha256(json.dumps(rows).encode()).hexdigest()[:16]
+    return {
+        "fingerprint": fingerprint,
+        "groups": rows,
+        "reasons": list(reasons),
+        "pictures": pictures.uris,
+        "unreadable": [list(each) for each in unreadable],
+    }
+
+
+def _worth_showing(groups: Sequence[Group]) -> Iterator[str]:
+    for first, last in ((0, FIRST_PICTURES), (FIRST_PICTURES, PICTURES_PER_GROUP)):
+        for group in groups:
+            yield from (member.path for member in group.members[first:last])
