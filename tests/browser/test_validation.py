@@ -28,9 +28,7 @@ def test_the_verdict_and_every_rule_can_be_read(page_file: Path, open_page: Open
     page = open_page(page_file)
     verdict = page.get_by_label("Verdict")
     expect(verdict).to_contain_text("Stopped: 1 critical rule broken")
-    expect(verdict).to_contain_text(
-        "the smallest class is platelet with 3; needed: at least 5 images in each class"
-    )
+    expect(verdict).to_contain_text("too small: platelet with 3; needed: at least 5 images in each class")
     expect(page.get_by_role("table", name="Rules").get_by_role("row")).to_have_count(12)
     expect(page.get_by_text("truncated <b>here</b>")).to_be_visible()
     expect(page.get_by_role("img", name="Brightness")).to_be_visible()

@@ -45,7 +45,7 @@ def test_one_class_only_is_critical() -> None:
 def test_a_small_class_is_named_with_its_count() -> None:
     quality = check(manifest(["monocyte"] * 10 + ["platelet"] * 3), LIMITS)
     assert [(finding.rule, finding.observed) for finding in quality.broken] == [
-        ("count_per_class", "the smallest class is platelet with 3")
+        ("count_per_class", "too small: platelet with 3")
     ]
 
 
@@ -135,3 +135,8 @@ def test_nothing_is_reported_to_the_makers_of_great_expectations(monkeypatch: py
     monkeypatch.setenv("GX_ANALYTICS_ENABLED", "true")
     check(manifest(TWO_CLASSES), LIMITS)
     assert os.environ["GX_ANALYTICS_ENABLED"] == "false"
+
+
+def test_every_class_that_is_too_small_is_named() -> None:
+    quality = check(manifest(["ig"] * 9 + ["monocyte"] * 4 + ["platelet"] * 3), LIMITS)
+    assert quality.broken[0].observed == "too small: monocyte with 4, platelet with 3"

@@ -34,7 +34,7 @@ def test_a_broken_critical_rule_stops_the_run_in_one_sentence_and_leaves_the_rep
         run(workspace, validate=LIMITS)
     sentence = str(failure.value)
     assert "classes: 1 class, needed at least 2 classes" in sentence
-    assert "count_per_class: the smallest class is monocyte with 3, needed at least 5" in sentence
+    assert "count_per_class: too small: monocyte with 3, needed at least 5" in sentence
     assert sentence.count("\n") == 0
     assert failure.value.exit_code == 1
     assert json.loads((workspace.validation / "result.json").read_text("utf-8"))["passed"] is False

@@ -114,6 +114,9 @@ def _whole_set(limits: Validate) -> tuple[Rule, ...]:
 
 def _classes(classes: pd.DataFrame, limits: Validate) -> tuple[Rule, ...]:
     smallest, largest = (_of(classes, row) for row in (-1, 0))
+    small = [
+        _of(classes, row) for row in range(len(classes)) if classes["images"][row] < limits.min_per_class
+    ]
     return (
         Rule(
             "classes",
@@ -131,7 +134,7 @@ def _classes(classes: pd.DataFrame, limits: Validate) -> tuple[Rule, ...]:
             f"at least {limits.min_per_class:,} images in each class",
             "classes",
             (("ExpectColumnMinToBeBetween", {"column": "images", "min_value": limits.min_per_class}),),
-            lambda _: f"the smallest class is {smallest}",
+            lambda _: f"too small: {', '.join(small)}" if small else f"the smallest class is {smallest}",
         ),
         Rule(
             "imbalance",
