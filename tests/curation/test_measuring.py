@@ -30,7 +30,7 @@ def keyed(*contents: bytes) -> list[tuple[str, bytes]]:
 
 def test_one_decode_gives_every_column_of_the_manifest() -> None:
     row = measure(png(1), IMAGE)
-    assert set(row) == {*MEASURED.names, "thumbnails"}
+    assert set(row) == {*MEASURED.names, "thumbnails", "spectra"}
     assert row["dhash"] == int(str(imagehash.dhash(Pillow.open(io.BytesIO(png(1))))), 16)
     assert row["thumbnails"].shape == (1, 64, 64)
     assert (row["width"], row["height"], row["readable"]) == (32, 32, True)

@@ -41,7 +41,7 @@ def test_two_writers_leave_each_other_alone(tmp_path: Path) -> None:
     both = Store(tmp_path, IMAGE)
     assert "one" in both
     assert "two" in both
-    assert both.thumbnails(["one", "two"]).shape == (2, 2, 64, 64)
+    assert both.views("thumbnails", ["one", "two"]).shape == (2, 2, 64, 64)
 
 
 def test_a_killed_writer_leaves_nothing_that_hurts(tmp_path: Path) -> None:
@@ -58,7 +58,7 @@ def test_thumbnails_come_in_the_asked_order_and_repeat(
     known = Store(tmp_path, IMAGE)
     for content, row in rows.items():
         known.add(content, row)
-    found = known.thumbnails(["4", "0", "4"])
+    found = known.views("thumbnails", ["4", "0", "4"])
     for view in (0, 1):
         np.testing.assert_array_equal(found[0, view], rows["4"]["thumbnails"][0])
         np.testing.assert_array_equal(found[1, view], rows["0"]["thumbnails"][0])
@@ -67,7 +67,7 @@ def test_thumbnails_come_in_the_asked_order_and_repeat(
 
 def test_an_unknown_content_has_no_thumbnail(tmp_path: Path) -> None:
     with pytest.raises(KeyError, match="gone"):
-        Store(tmp_path, IMAGE).thumbnails(["gone"])
+        Store(tmp_path, IMAGE).views("spectra", ["gone"])
 
 
 def test_other_settings_are_another_memory(tmp_path: Path) -> None:

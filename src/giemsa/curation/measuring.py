@@ -15,7 +15,8 @@ from PIL import Image as Pillow
 
 from giemsa.curation.hashing import HEIGHT, WIDTH, dhash, symmetric_hashes
 from giemsa.curation.reading import Picture, UnreadableError, crop, decode, quiet, readable, upright_rgb
-from giemsa.curation.store import THUMBNAIL, Store
+from giemsa.curation.spectra import SIDE, spectra
+from giemsa.curation.store import SHAPES, THUMBNAIL, Store
 from giemsa.data.manifest import MEASURED
 from giemsa.settings import Image
 
@@ -28,14 +29,15 @@ def measure(content: Content, image: Image) -> dict[str, Any]:
     """Measure one picture; a picture that cannot be read is told by its reason, never raised.
 
     Returns:
-        The manifest's measured columns, and ``thumbnails``: grey, uint8, shape (n, 64, 64): the whole picture
-        and, where it is cropped for the network, the centre; None where it is not readable.
+        The manifest's measured columns, and what tells copies apart, of the whole picture and, where it is
+        cropped for the network, of the centre: ``thumbnails``, grey, uint8, shape (n, 64, 64), and
+        ``spectra``, uint8, shape (n, 171); None where it is not readable.
     """
     try:
         return _measured(content, image)
     except UnreadableError as error:
-        row = dict.fromkeys(MEASURED.names)
-        return row | {"readable": False, "reason": str(error), "pillow": PIL.__version__, "thumbnails": None}
+        row = dict.fromkeys([*MEASURED.names, *SHAPES])
+        return row | {"readable": False, "reason": str(error), "pillow": PIL.__version__}
 
 
 def _measured(content: Content, image: Image) -> dict[str, Any]:
@@ -71,23 +73,25 @@ def _seen(rgb: NDArray[np.uint8], image: Image) -> dict[str, Any]:
     level = grey.astype(np.float32) / 255
     grid = cv2.resize(level, (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA)
     turned = cv2.resize(level, (HEIGHT, WIDTH), interpolation=cv2.INTER_AREA).T
-    views = (rgb,) if centre is rgb else (rgb, centre)
+    views = [_thumbnail(pixels) for pixels in ((rgb,) if centre is rgb else (rgb, centre))]
     return {
         "view_hashes": symmetric_hashes(grid, turned),
         "brightness": float(level.mean()),
         "contrast": float(level.std()),
         "saturation": float(cv2.cvtColor(small, cv2.COLOR_RGB2HSV)[..., 1].mean() / 255),
         "sharpness": float(cv2.Laplacian(level, cv2.CV_32F).var()),
-        "thumbnails": np.stack([_thumbnail(pixels) for pixels in views]),
+        "thumbnails": np.stack([cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY) for pixels in views]),
+        "spectra": spectra(
+            np.stack([cv2.resize(p, (SIDE, SIDE), interpolation=cv2.INTER_AREA) for p in views])
+        ),
     }
 
 
 def _thumbnail(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
     import cv2
 
-    small = cv2.resize(rgb, (THUMBNAIL, THUMBNAIL), interpolation=cv2.INTER_AREA)
-    grey: NDArray[np.uint8] = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY)
-    return grey
+    small: NDArray[np.uint8] = cv2.resize(rgb, (THUMBNAIL, THUMBNAIL), interpolation=cv2.INTER_AREA)
+    return small
 
 
 class Measurements:
@@ -126,13 +130,9 @@ class Measurements:
                 yield self._finished(waiting.popleft(), pending)
         self._store.flush()
 
-    def thumbnails(self, contents: Sequence[str]) -> NDArray[np.uint8]:
-        """Give grey thumbnails, shape ``(n, 2, 64, 64)``: the whole picture, then what a network sees of it.
-
-        Raises:
-            KeyError: if a content was not measured or is not readable.
-        """
-        return self._store.thumbnails(contents)
+    def views(self, kind: str, contents: Sequence[str]) -> NDArray[np.uint8]:
+        """Give ``thumbnails`` or ``spectra`` of contents measured before, see ``Store.views``."""
+        return self._store.views(kind, contents)
 
     def _finished(self, sha256: str, pending: dict[str, Future[dict[str, Any]]]) -> dict[str, Any]:
         if sha256 in pending:

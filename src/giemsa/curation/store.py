@@ -3,7 +3,7 @@
 import hashlib
 import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,16 +13,18 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from giemsa.curation.spectra import LENGTH
 from giemsa.data.manifest import MEASURED
 from giemsa.settings import Image
 
 VERSION = 1  # of what measuring.py computes: raise it whenever a value changes
 THUMBNAIL = 64
 VIEWS = 2
+SHAPES = {"thumbnails": (THUMBNAIL, THUMBNAIL), "spectra": (LENGTH,)}  # of one view, uint8
 ROWS_PER_FILE = 4096
 KEY = pa.field("content", pa.string(), nullable=False)
 KNOWN = pa.schema([KEY, *MEASURED])
-STORED = pa.schema([*KNOWN, pa.field("thumbnails", pa.binary())])
+STORED = pa.schema([*KNOWN, *(pa.field(name, pa.binary()) for name in SHAPES)])
 
 
 class Store:
@@ -70,7 +72,7 @@ class Store:
         if not self._fresh:
             return
         rows = [
-            row | {"content": key, "thumbnails": _bytes(row["thumbnails"])}
+            row | {"content": key} | {name: _bytes(row[name]) for name in SHAPES}
             for key, row in self._fresh.items()
         ]
         table = pa.Table.from_pylist(rows, schema=STORED)
@@ -82,8 +84,15 @@ class Store:
         self._fresh = {}
         self._remember(table.select(KNOWN.names))
 
-    def thumbnails(self, contents: Sequence[str]) -> NDArray[np.uint8]:
-        """Give thumbnails, shape ``(n, 2, 64, 64)``: the whole picture, then the centre that a network sees.
+    def views(self, kind: str, contents: Sequence[str]) -> NDArray[np.uint8]:
+        """Give what was kept of the whole picture and, second, of the centre that a network sees.
+
+        Args:
+            kind: ``thumbnails`` or ``spectra``, see ``SHAPES``.
+            contents: keys of readable pictures, in any order, also repeated.
+
+        Returns:
+            Shape ``(n, 2, *SHAPES[kind])``; both are the same where the centre is the whole picture.
 
         Raises:
             KeyError: if a content is not known or not readable.
@@ -92,19 +101,14 @@ class Store:
         rows: dict[str, list[int]] = {}
         for row, content in enumerate(contents):
             rows.setdefault(content, []).append(row)
-        found = np.empty((len(contents), VIEWS, THUMBNAIL, THUMBNAIL), dtype=np.uint8)
+        found = np.empty((len(contents), VIEWS, *SHAPES[kind]), dtype=np.uint8)
         missing = set(rows)
         for file in sorted(self._folder.glob("*.parquet")):
-            table = pq.read_table(
-                file, columns=["content", "thumbnails"], filters=[("content", "in", missing)]
-            )
-            for content, views in zip(table["content"].to_pylist(), table["thumbnails"], strict=True):
-                if content in missing and views.is_valid:
-                    pixels = np.frombuffer(views.as_buffer(), np.uint8).reshape(-1, THUMBNAIL, THUMBNAIL)
-                    found[rows[content]] = pixels  # a picture that is not cropped is its own centre
-                    missing.discard(content)
+            for content, views in _column(file, kind, missing):
+                found[rows[content]] = np.frombuffer(views, np.uint8).reshape(-1, *SHAPES[kind])
+                missing.discard(content)
             if not missing:
-                break
+                return found
         if missing:
             raise KeyError(min(missing))
         return found
@@ -114,6 +118,16 @@ class Store:
         self._tables.append(table)
         for row, content in enumerate(table["content"].to_pylist()):
             self._places[content] = (number, row)
+
+
+def _column(file: Path, kind: str, wanted: set[str]) -> Iterator[tuple[str, memoryview]]:
+    """Read one column of one file row group by row group; yield what is wanted and there."""
+    stored = pq.ParquetFile(file)
+    for group in range(stored.num_row_groups):
+        table = stored.read_row_group(group, columns=["content", kind])
+        for content, views in zip(table["content"].to_pylist(), table[kind], strict=True):
+            if content in wanted and views.is_valid:
+                yield content, memoryview(views.as_buffer())
 
 
 def _bytes(views: NDArray[np.uint8] | None) -> bytes | None:
