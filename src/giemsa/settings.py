@@ -134,6 +134,16 @@ class Register(Section):
     max_recall_loss: Annotated[Fraction, Field(description="largest drop allowed in any one class")]
 
 
+class Watch(Section):
+    """What is reason enough to retrain."""
+
+    new_images: Annotated[int, Field(ge=1, description="images in the inbox that no batch holds yet")]
+    max_age_days: Annotated[float, Field(gt=0, description="since the champion was promoted")]
+    drift_images: Annotated[int, Field(ge=10, description="new images it takes to speak of drift")]
+    psi: Annotated[float, Field(gt=0, description="population stability index of a large shift")]
+    significance: Annotated[float, Field(gt=0, lt=0.5, description="corrected p-value of a real one")]
+
+
 class Compute(Section):
     """Where wide work runs."""
 
@@ -152,6 +162,7 @@ class Params(Section):
     fine_tune: FineTune
     evaluate: Evaluate
     register_: Annotated[Register, Field(alias="register")]
+    watch: Watch
     compute: Compute
 
     def section(self, name: str) -> Section:

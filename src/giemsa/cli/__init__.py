@@ -3,11 +3,11 @@
 import os
 import sys
 
-from giemsa.cli import run
+from giemsa.cli import drift, run
 from giemsa.cli.app import app
 from giemsa.errors import GiemsaError
 
-__all__ = ["app", "main", "run"]
+__all__ = ["app", "drift", "main", "run"]
 
 
 def main() -> None:

@@ -1,0 +1,140 @@
+"""``giemsa drift``: are new images still what the champion was trained on?"""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from giemsa.cli.app import app
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from giemsa.data.sources import Source
+    from giemsa.registry.prediction import Predictor
+    from giemsa.settings import Params
+    from giemsa.workspace import Workspace
+
+REFERENCE_CELLS = 1000
+
+
+@app.command("drift")
+def drift(
+    source: Annotated[str | None, typer.Argument(help="As for ingest; the inbox by default.")] = None,
+    out: Annotated[Path | None, typer.Option("--json", help="Also write what was found here.")] = None,
+) -> None:
+    """Compare new images with the data that the champion was trained on."""
+    from giemsa.settings import load_params
+    from giemsa.workspace import find_workspace, whole
+
+    workspace = find_workspace()
+    report = _report(source, workspace, load_params(workspace.params))
+    if out:
+        with whole(out) as partial:
+            partial.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    for shift in report["shifts"]:
+        verdict = "drifted" if shift["drifted"] else "as before"
+        typer.echo(f"{shift['name']:10} {verdict:9} PSI {shift['psi']:.3f}, p {shift['p_value']:.2g}")
+    typer.echo(f"{report['new']:,} of {report['images']:,} images are new.")
+
+
+def _report(source: str | None, workspace: "Workspace", params: "Params") -> dict[str, Any]:
+    from dataclasses import asdict
+
+    from giemsa.curation.drift import shifts
+
+    predictor, champion = _champion(workspace, params)
+    images, new = _new_images(_open(source, workspace, params), workspace, params, predictor)
+    enough = len(new) >= params.watch.drift_images
+    found = shifts(_reference(workspace, predictor), new, params.watch) if enough else ()
+    return {
+        "images": images,
+        "new": len(new),
+        "digest": _digest(new),
+        "champion": champion,
+        "drifted": any(shift.drifted for shift in found),
+        "shifts": [asdict(shift) for shift in found],
+    }
+
+
+def _champion(workspace: "Workspace", params: "Params") -> tuple["Predictor | None", dict[str, str] | None]:
+    """Give the champion and since when it stands; None for both where there is none yet."""
+    from giemsa.errors import UsageError
+    from giemsa.registry.prediction import Predictor
+    from giemsa.registry.promotion import history
+    from giemsa.registry.versions import CHAMPION, resolve
+
+    try:
+        model = resolve(CHAMPION, workspace)
+    except UsageError:
+        return None, None
+    number = model.version.rpartition("/")[2]
+    moves = [move for move in history(workspace, params.register_.model) if move.version == number]
+    since = next((move.when for move in reversed(moves) if move.action != "challenge"), "")
+    return Predictor(model), {"version": number, "since": since}
+
+
+def _open(source: str | None, workspace: "Workspace", params: "Params") -> "Source | None":
+    from giemsa.data.sources import open_source
+
+    inbox = workspace.inbox
+    if source is None and not (inbox.is_dir() and any(path.is_file() for path in inbox.rglob("*"))):
+        return None
+    return open_source(source or inbox, params.image)
+
+
+def _new_images(
+    source: "Source | None", workspace: "Workspace", params: "Params", predictor: "Predictor | None"
+) -> tuple[int, "pd.DataFrame"]:
+    """Measure the readable images that the manifest does not hold yet; a new label makes an image new."""
+    import pandas as pd
+
+    from giemsa.curation.drift import PREDICTED, PROPERTIES
+    from giemsa.curation.measuring import measure
+    from giemsa.data.manifest import read_manifest
+
+    known = set()
+    if workspace.manifest.is_file():
+        manifest = read_manifest(workspace.manifest)
+        known = set(zip(manifest["pixel_hash"], manifest["label"], strict=True))
+    rows = []
+    for item in source.items() if source else ():
+        if item.content is None:
+            continue
+        measured = measure(item.content, params.image)
+        if measured["readable"] and (measured["pixel_hash"], item.label) not in known:
+            row = {name: measured[name] for name in (*PROPERTIES, "pixel_hash")} | {"label": item.label}
+            said = {PREDICTED: predictor.predict([item.content])[0]["label"]} if predictor else {}
+            rows.append(row | said)
+    return len(source) if source else 0, pd.DataFrame(rows, columns=None if rows else [*PROPERTIES])
+
+
+def _reference(workspace: "Workspace", predictor: "Predictor | None") -> "pd.DataFrame":
+    """Read training cells, spread evenly over the data: properties and what the champion says of them."""
+    import pandas as pd
+
+    from giemsa.curation.drift import PREDICTED
+    from giemsa.data.curated import read_curated, read_splits
+    from giemsa.data.manifest import read_manifest
+
+    splits = read_splits(workspace.splits)
+    paths = splits.loc[splits["side"] == "train", "path"]
+    chosen = set(paths.iloc[:: max(1, len(paths) // REFERENCE_CELLS)])
+    manifest = read_manifest(workspace.manifest)
+    reference = manifest[manifest["path"].isin(chosen)]
+    if predictor:
+        cells = read_curated(workspace.curated, ["path", "image"]).to_pandas()
+        cells = cells[cells["path"].isin(chosen)]
+        said = [row["label"] for row in predictor.predict(cells["image"].tolist())]
+        answers = pd.DataFrame({"path": cells["path"].to_numpy(), PREDICTED: said})
+        reference = reference.merge(answers, on="path")
+    return reference
+
+
+def _digest(new: "pd.DataFrame") -> str:
+    """Name a set of new images, so that the same set is not acted upon twice."""
+    import hashlib
+
+    names = sorted(map(str, zip(new["pixel_hash"], new["label"], strict=True))) if len(new) else []
+    return hashlib.sha256("\n".join(names).encode()).hexdigest()[:16]
