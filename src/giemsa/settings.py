@@ -115,12 +115,17 @@ class FineTune(Fitting):
     frozen_layers: Annotated[int, Field(ge=0, description="layers of the backbone that stay as they were")]
 
 
+class Reject(Section):
+    """When a model says that a picture is none of the cells it knows."""
+
+    false_rejection: Annotated[float, Field(gt=0, lt=0.5, description="share of real cells rejected")]
+
+
 class Evaluate(Section):
     """How the test split is judged."""
 
     resamples: Annotated[int, Field(ge=100, description="bootstrap resamples, by duplicate group")]
     confidence: Annotated[float, Field(gt=0.5, lt=1)]
-    false_rejection: Annotated[float, Field(gt=0, lt=0.5, description="share of real cells rejected")]
     corruptions: Annotated[bool, Field(description="also score the corruption suite")]
     seed: Annotated[int, Field(ge=0)]
 
@@ -160,6 +165,7 @@ class Params(Section):
     split: Split
     train: Train
     fine_tune: FineTune
+    reject: Reject
     evaluate: Evaluate
     register_: Annotated[Register, Field(alias="register")]
     watch: Watch

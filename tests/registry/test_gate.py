@@ -13,7 +13,7 @@ CLASSES = ("a", "b", "c")
 LABELS = np.arange(240) % 3
 CELLS = HeldOut(LABELS, [str(index) for index in range(240)], CLASSES)
 REGISTER = Register(model="cells", min_gain=0.0, confidence=0.95, max_recall_loss=0.05)
-EVALUATE = Evaluate(resamples=200, confidence=0.95, false_rejection=0.01, corruptions=False, seed=1)
+EVALUATE = Evaluate(resamples=200, confidence=0.95, corruptions=False, seed=1)
 
 
 def answers(wrong: int, *, only: int | None = None, sure: float = 0.9) -> NDArray[np.float64]:

@@ -15,7 +15,7 @@ from giemsa.workspace import MODELS, Workspace
 from tests.evaluation.conftest import tiny_project
 
 IMAGE = Image(size=32, crop_px=200, max_pixels=1_000_000, max_bytes=1_000_000)
-EVALUATE = Evaluate(resamples=100, confidence=0.95, false_rejection=0.01, corruptions=True, seed=1)
+EVALUATE = Evaluate(resamples=100, confidence=0.95, corruptions=True, seed=1)
 PLAIN = EVALUATE.model_copy(update={"corruptions": False})
 
 

@@ -67,13 +67,13 @@ class Epoch:
     val_macro_f1: float
 
 
-def write_bundle(folder: Path, network: Any, info: BundleInfo, history: Sequence[Epoch]) -> None:  # noqa: ANN401
+def write_bundle(folder: Path, network: Any, info: BundleInfo, history: Sequence[Epoch]) -> None:
     """Write a trained network and its facts; equal inputs give equal bytes.
 
     Args:
         folder: created where it is missing.
-        network: a Keras model from RGB images named ``image``, float32 in 0..255, shape ``(n, size, size, 3)``,
-            to a dictionary of ``logits``, shape ``(n, classes)``, and ``features``, shape ``(n, d)``.
+        network: a Keras model from RGB images ``image``, float32 in 0..255, shape ``(n, size, size, 3)``, to
+            a dictionary of ``logits``, shape ``(n, classes)``, and ``features``, shape ``(n, d)``.
         info: what ``bundle.json`` is to say.
         history: one entry per epoch.
 
@@ -125,7 +125,7 @@ def read_history(folder: Path) -> list[Epoch]:
         ]
 
 
-def load_network(folder: Path) -> Any:  # noqa: ANN401
+def load_network(folder: Path) -> Any:
     """Load the Keras network of a bundle; nothing stored in it is executed."""
     import keras
 
@@ -140,11 +140,11 @@ def _write_history(path: Path, history: Sequence[Epoch]) -> None:
             writer.writerow({key: _short(value) for key, value in asdict(epoch).items()})
 
 
-def _short(value: Any) -> Any:  # noqa: ANN401
+def _short(value: Any) -> Any:
     return f"{value:.6g}" if isinstance(value, float) else value
 
 
-def _save_keras(network: Any, path: Path) -> None:  # noqa: ANN401
+def _save_keras(network: Any, path: Path) -> None:
     """Save in Keras's own format, without the dates and memory addresses that it would carry."""
     buffer = io.BytesIO()
     with tempfile.TemporaryDirectory(dir=path.parent) as scratch:
@@ -171,7 +171,7 @@ def _reproducible(text: str) -> str:
     )
 
 
-def _to_litert(network: Any) -> bytes:  # noqa: ANN401
+def _to_litert(network: Any) -> bytes:
     import tensorflow as tf
 
     with _silence():
@@ -179,7 +179,7 @@ def _to_litert(network: Any) -> bytes:  # noqa: ANN401
     return converted
 
 
-def _check_export(network: Any, exported: bytes, size: int) -> None:  # noqa: ANN401
+def _check_export(network: Any, exported: bytes, size: int) -> None:
     import numpy as np
     from ai_edge_litert.interpreter import Interpreter
 
