@@ -3,16 +3,26 @@
 import os
 import sys
 
-from giemsa.cli import drift, run
+from giemsa.cli import drift, ingest, models, predict, run, track
 from giemsa.cli.app import app
 from giemsa.errors import GiemsaError
 
-__all__ = ["app", "drift", "main", "run"]
+__all__ = ["app", "drift", "ingest", "main", "models", "predict", "run", "track"]
+
+# No tool phones home, and TensorFlow keeps its start-up notes to itself.
+QUIET = {
+    "DO_NOT_TRACK": "1",
+    "DVC_NO_ANALYTICS": "1",
+    "GX_ANALYTICS_ENABLED": "false",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "TF_CPP_MIN_LOG_LEVEL": "3",
+}
 
 
 def main() -> None:
     """Run the command line; an expected failure is one sentence and an exit code, never a traceback."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    for name, value in QUIET.items():
+        os.environ.setdefault(name, value)
     try:
         app()
     except GiemsaError as error:

@@ -1,5 +1,6 @@
 """``giemsa predict``: score images into a table."""
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -20,6 +21,8 @@ def predict_source(
     ] = "champion",
 ) -> None:
     """Score the cells of SOURCE into a table."""
+    # Small matrix products cost more on several threads than they gain; the cores are busy with images.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from giemsa.data.sources import open_source
     from giemsa.registry.prediction import Predictor
     from giemsa.registry.versions import resolve

@@ -1,0 +1,48 @@
+"""``giemsa ingest SOURCE``: bring images in."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from giemsa.cli.app import app
+
+if TYPE_CHECKING:
+    from giemsa.data.batches import Brought
+
+SHOWN = 10
+
+
+@app.command()
+def ingest(
+    source: Annotated[
+        str, typer.Argument(help="A folder per class, a .zip of one, an .npz, bloodmnist[:64] or demo.")
+    ],
+    batch: Annotated[str | None, typer.Option(help="The batch's name; by default the source's.")] = None,
+) -> None:
+    """Bring images in as a batch of original bytes below data/raw, and have DVC version them."""
+    from giemsa.curation.measuring import Measurements
+    from giemsa.data.batches import bring_in
+    from giemsa.data.sources import open_source
+    from giemsa.data.versioning import add_to_dvc
+    from giemsa.settings import load_params
+    from giemsa.workspace import find_workspace
+
+    workspace = find_workspace()
+    image = load_params(workspace.params).image
+    measurements = Measurements(workspace.measurements, image)
+    brought = bring_in(open_source(source, image), workspace.raw, batch=batch, measure=measurements.measure)
+    add_to_dvc(workspace.raw, workspace.root)
+    _report(source, brought)
+
+
+def _report(source: str, brought: "Brought") -> None:
+    if not brought.new:
+        typer.echo(f"{source} is here already, as batch {brought.batch}: {brought.found:,} images, none new.")
+        return
+    typer.echo(f"{source}: {brought.found:,} images found, {brought.new:,} new in batch {brought.batch}.")
+    if brought.unreadable:
+        typer.echo(f"{len(brought.unreadable):,} cannot be read and were set aside:")
+    for path, reason in brought.unreadable[:SHOWN]:
+        typer.echo(f"  {path}: {reason}")
+    if len(brought.unreadable) > SHOWN:
+        typer.echo(f"  … and {len(brought.unreadable) - SHOWN:,} more: reports/validation lists them all.")

@@ -1,0 +1,222 @@
+"""Bring images in: each source becomes an append-only batch of original bytes, with a record of each."""
+
+import hashlib
+import re
+import shutil
+import unicodedata
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from giemsa.data.manifest import ORIGIN
+from giemsa.data.sources import Item, Source
+from giemsa.errors import UsageError
+from giemsa.progress import track
+
+RECORD_FILE = "_batch.parquet"
+UNLABELLED = "_unlabelled"
+#: ``problem`` says why an image has no bytes; null otherwise.
+RECORD = pa.schema([*ORIGIN, pa.field("problem", pa.string())])
+LONGEST_NAME = 120  # characters; file systems take 255 bytes
+RESERVED = re.compile(r"^(con|prn|aux|nul|com\d|lpt\d)(\.|$)", re.IGNORECASE)
+
+Measure = Callable[[Iterable[tuple[str, bytes]]], Iterator[dict[str, Any]]]
+
+
+@dataclass(frozen=True)
+class Brought:
+    """What came of bringing a source in.
+
+    Args:
+        batch: the batch that holds it.
+        found: images in the source.
+        new: images that were added; 0 where the batch was there already.
+        unreadable: path in the source and reason of each that was set aside.
+    """
+
+    batch: str
+    found: int
+    new: int
+    unreadable: tuple[tuple[str, str], ...]
+
+
+def bring_in(source: Source, raw: Path, *, batch: str | None, measure: Measure) -> Brought:
+    """Copy what is new in ``source`` to a batch below ``raw``, measuring each image in the same pass.
+
+    The batch appears whole or not at all. A source that is a batch already adds nothing; one that has grown
+    or changed adds its new images as another batch.
+
+    Args:
+        source: the images.
+        raw: the folder of all batches.
+        batch: the batch's name; by default the source's.
+        measure: takes ``(sha256, bytes)`` and gives the manifest's measured columns, in order.
+
+    Raises:
+        UsageError: if ``batch`` is no name for a folder.
+    """
+    name = _batch_name(batch, source)
+    fingerprint = source.fingerprint()
+    records = read_records(raw)
+    for record in records:
+        if _facts(record)["fingerprint"] == fingerprint:
+            return Brought(_facts(record)["batch"], len(source), 0, ())
+    known = {row for record in records if _facts(record)["source"] == source.name for row in _seen(record)}
+    taken = {_facts(record)["batch"] for record in records}
+    chosen = next(each for each in _numbered(name) if each not in taken)
+    incoming = raw.parent / f".{chosen}.incoming"
+    shutil.rmtree(incoming, ignore_errors=True)
+    try:
+        copy = _Copy(source, incoming, batch=chosen, order=len(records) + 1, known=known)
+        unreadable = copy.run(measure)
+        if not copy.rows:
+            return Brought(chosen, len(source), 0, ())
+        facts = {"batch": chosen, "source": source.name, "fingerprint": fingerprint}
+        table = pa.Table.from_pylist(copy.rows, schema=RECORD).replace_schema_metadata(facts)
+        pq.write_table(table, incoming / RECORD_FILE, compression="zstd")
+        raw.mkdir(parents=True, exist_ok=True)
+        incoming.replace(raw / chosen)
+    finally:
+        shutil.rmtree(incoming, ignore_errors=True)
+    return Brought(chosen, len(source), len(copy.rows), tuple(unreadable))
+
+
+def read_records(raw: Path) -> list[pa.Table]:
+    """Read the record of every batch, oldest first: columns as in ``RECORD``."""
+    tables = [pq.read_table(file) for file in raw.glob(f"*/{RECORD_FILE}")]
+    return sorted(
+        (table for table in tables if len(table)), key=lambda table: table["batch_order"][0].as_py()
+    )
+
+
+class _Copy:
+    """One pass over a source: writes files, notes where they came from, and has them measured."""
+
+    def __init__(
+        self, source: Source, folder: Path, *, batch: str, order: int, known: set[tuple[str, str | None]]
+    ) -> None:
+        self._source, self._folder, self._known = source, folder, known
+        self._same = {"batch": batch, "batch_order": order, "drawn": source.drawn}
+        self._taken: set[str] = set()
+        self.rows: list[dict[str, Any]] = []
+
+    def run(self, measure: Measure) -> list[tuple[str, str]]:
+        """Copy everything; give path and reason of what cannot be read."""
+        self._folder.mkdir(parents=True)
+        waiting: deque[str] = deque()
+        unreadable = []
+
+        def written() -> Iterator[tuple[str, bytes]]:
+            for item in track(self._source.items(), "bringing images in", len(self._source)):
+                content = None if item.content is None else _as_bytes(item.content)
+                sha256 = None if content is None else hashlib.sha256(content).hexdigest()
+                if (item.path, sha256) in self._known:
+                    continue
+                self._note(item, content, sha256)
+                if content is None or sha256 is None:
+                    unreadable.append((item.path, item.problem or "it has no content"))
+                    continue
+                waiting.append(item.path)
+                yield sha256, content
+
+        for row in measure(written()):
+            path = waiting.popleft()
+            if not row["readable"]:
+                unreadable.append((path, row["reason"]))
+        return unreadable
+
+    def _note(self, item: Item, content: bytes | None, sha256: str | None) -> None:
+        relative = self._place(item)
+        if content is not None:
+            target = self._folder / relative
+            target.parent.mkdir(exist_ok=True)
+            target.write_bytes(content)
+        self.rows.append(
+            {
+                **self._same,
+                "path": f"{self._same['batch']}/{relative}",
+                "label": item.label,
+                "source": item.path,
+                "subject": item.subject,
+                "sha256": sha256,
+                "bytes": None if content is None else len(content),
+                "problem": item.problem,
+            }
+        )
+
+    def _place(self, item: Item) -> str:
+        """Find a safe and free place below the batch: ``<class>/<name>``."""
+        folder = UNLABELLED if item.label is None else safe_name(item.label)
+        stem, _, row = item.path.rpartition("#")
+        if stem and row.isdigit():
+            name = f"{PurePosixPath(stem).stem}-{int(row):06d}.png"
+        else:
+            parts = item.path.split("/")
+            inside = parts[parts.index(item.label) + 1 :] if item.label in parts[:-1] else parts[-1:]
+            name = "__".join(inside)
+        free = next(
+            each for each in _numbered(safe_name(name)) if f"{folder}/{each}".casefold() not in self._taken
+        )
+        self._taken.add(f"{folder}/{free}".casefold())
+        return f"{folder}/{free}"
+
+
+def safe_name(name: str) -> str:
+    """Make a file name of any text: every alphabet stays, what a file system could misread does not."""
+    text = unicodedata.normalize("NFC", name)
+    text = "".join(
+        "_" if unicodedata.category(each)[0] == "C" or each in '/\\:*?"<>|' else each for each in text
+    )
+    text = text.strip(" .") or "_"
+    if RESERVED.match(text) or text == RECORD_FILE:
+        text = f"_{text}"
+    stem, suffix = PurePosixPath(text).stem, PurePosixPath(text).suffix
+    while len(f"{stem}{suffix}".encode()) > LONGEST_NAME:
+        stem = stem[:-1] if stem else stem
+        suffix = suffix if stem else suffix[:-1]
+    return f"{stem}{suffix}"
+
+
+def _numbered(name: str) -> Iterator[str]:
+    """Give ``name``, then ``name-2``, ``name-3`` …, before a file's suffix."""
+    yield name
+    path = PurePosixPath(name)
+    number = 1
+    while True:
+        number += 1
+        yield f"{path.stem}-{number}{path.suffix}"
+
+
+def _batch_name(batch: str | None, source: Source) -> str:
+    if batch is None:
+        return re.sub(r"[^\w.-]+", "-", safe_name(source.name)).strip("-._") or "batch"
+    if batch != safe_name(batch) or batch.startswith((".", "_")):
+        message = f'"{batch}" cannot name a batch: use letters, digits, "-" and "_".'
+        raise UsageError(message)
+    return batch
+
+
+def _as_bytes(content: bytes | NDArray[np.uint8]) -> bytes:
+    """Keep a file's bytes as they are; store a row of an array as PNG, without loss."""
+    if isinstance(content, bytes):
+        return content
+    import cv2
+
+    channels = content if content.ndim == 2 else content[..., ::-1]  # noqa: PLR2004
+    _, stored = cv2.imencode(".png", np.ascontiguousarray(channels), [cv2.IMWRITE_PNG_COMPRESSION, 1])
+    return bytes(stored)
+
+
+def _facts(record: pa.Table) -> dict[str, str]:
+    return {key.decode(): value.decode() for key, value in (record.schema.metadata or {}).items()}
+
+
+def _seen(record: pa.Table) -> Iterator[tuple[str, str | None]]:
+    return zip(record["source"].to_pylist(), record["sha256"].to_pylist(), strict=True)
