@@ -1,0 +1,122 @@
+"""Bring the stages of ``dvc.yaml`` up to date, one task run each."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from graphlib import TopologicalSorter
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.objects import State, TaskRun
+from prefect.logging import get_run_logger
+from prefect.states import Completed, Failed
+from prefect.tasks import Task, exponential_backoff
+
+from flows.commands import Ended, run
+
+STAGE_TIMEOUT = timedelta(hours=6)
+PUSH_TIMEOUT = timedelta(hours=1)
+BUSY = "Busy"
+OFFLINE = "Offline"
+
+
+class StagesError(Exception):
+    """The graph cannot be read; the text is DVC's own."""
+
+
+@contextmanager
+def alone(root: Path) -> Iterator[None]:
+    """Hold the project's data for one retraining; a second one waits here until the first has ended.
+
+    Two ``dvc repro`` at once fail instead of waiting. The lock ends with the process that holds it.
+    """
+    lock = FileLock(root / ".cache" / "retraining.lock")
+    lock_file = Path(lock.lock_file)
+    lock_file.parent.mkdir(exist_ok=True)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        get_run_logger().info("Another retraining holds the data: waiting until it has ended.")
+        lock.acquire(poll_interval=1)
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def stages(root: Path) -> list[str]:
+    """List the stages of ``dvc.yaml`` so that each one follows what it depends on.
+
+    Raises:
+        StagesError: if DVC cannot read the graph.
+    """
+    ended = run(["dvc", "dag", "--dot"], root)
+    if ended.code:
+        raise StagesError(ended.sentence)
+    graph: TopologicalSorter[str] = TopologicalSorter()
+    for line in ended.lines:
+        if names := re.findall(r'"([^"]+)"', line):
+            graph.add(names[-1], *names[:-1])
+    return [name for name in graph.static_order() if not name.endswith(".dvc")]
+
+
+def _may_pass(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:
+    """Tell a failure that trying again can mend from one that it cannot."""
+    return state.name in {BUSY, OFFLINE}
+
+
+@task(
+    task_run_name="{stage}",
+    tags=["dvc"],
+    cache_policy=NO_CACHE,
+    timeout_seconds=STAGE_TIMEOUT.total_seconds(),
+    retries=6,
+    retry_delay_seconds=exponential_backoff(backoff_factor=5),
+    retry_condition_fn=_may_pass,
+)
+def reproduce(stage: str, root: Path, *, force: bool = False) -> State[None]:
+    """Bring one DVC stage up to date; it ends as Cached where there was nothing to do.
+
+    It is tried again only where someone else's DVC holds the data.
+    """
+    command = ["dvc", "repro", "--single-item", *(["--force"] if force else []), stage]
+    return _state(stage, run(command, root))
+
+
+def _state(stage: str, ended: Ended) -> State[None]:
+    if ended.code == 0:
+        if ended.said("didn't change, skipping"):
+            return Completed(name="Cached", message="Nothing has changed: the outputs stand as they are.")
+        if ended.said("is cached - skipping run"):
+            return Completed(name="Cached", message="The outputs came out of DVC's cache.")
+        return Completed(message=ended.sentence)
+    if ended.said("Unable to acquire lock", "is busy, it is being blocked by"):
+        return Failed(name=BUSY, message=f"Another DVC command holds the data: {ended.sentence}")
+    return Failed(message=f"{stage}: {ended.sentence}")
+
+
+@task(
+    name="push",
+    task_run_name="push",
+    tags=["dvc"],
+    cache_policy=NO_CACHE,
+    timeout_seconds=PUSH_TIMEOUT.total_seconds(),
+    retries=3,
+    retry_delay_seconds=exponential_backoff(backoff_factor=10),
+    retry_jitter_factor=0.5,
+    retry_condition_fn=_may_pass,
+)
+def push(root: Path) -> State[None]:
+    """Copy new versions of the data to the DVC remote; the network may fail, so it is tried again."""
+    ended = run(["dvc", "push"], root)
+    if ended.said("config file error"):
+        return Failed(message=f"push: {ended.sentence}")
+    if ended.code:
+        return Failed(name=OFFLINE, message=f"push: {ended.sentence}")
+    if ended.said("Everything is up to date"):
+        return Completed(name="Cached", message="The remote has everything already.")
+    return Completed(message=ended.sentence)
