@@ -1,7 +1,5 @@
 """A new model becomes champion only where the cells show that it is better."""
 
-from collections.abc import Callable
-
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -30,11 +28,13 @@ def model(
     name: str = "The new model",
     drawn: bool = False,
     classes: tuple[str, ...] = CLASSES,
-    robust: Callable[[], NDArray[np.float64]] = lambda: np.ones(240),
+    robust: float = 1.0,
     only: int | None = None,
     sure: float = 0.9,
 ) -> Contender:
-    return Contender(name, drawn, classes, answers(wrong, only=only, sure=sure), robust)
+    return Contender(
+        name, drawn, classes, answers(wrong, only=only, sure=sure), lambda rows: np.full(len(rows), robust)
+    )
 
 
 def test_the_first_model_must_beat_guessing() -> None:
@@ -82,11 +82,11 @@ def test_a_model_that_is_far_too_sure_is_not_promoted() -> None:
 
 def test_corrupted_cells_count_where_they_are_scored() -> None:
     scored = EVALUATE.model_copy(update={"corruptions": True})
-    champion = model(60, name="version 1", robust=lambda: np.full(240, 0.9))
-    fragile = judge(model(4, robust=lambda: np.full(240, 0.8)), champion, CELLS, REGISTER, scored)
+    champion = model(60, name="version 1", robust=0.9)
+    fragile = judge(model(4, robust=0.8), champion, CELLS, REGISTER, scored)
     assert not fragile.promote
     assert fragile.conditions[3].figure == pytest.approx(-0.1)
-    assert judge(model(4, robust=lambda: np.full(240, 0.9)), champion, CELLS, REGISTER, scored).promote
+    assert judge(model(4, robust=0.9), champion, CELLS, REGISTER, scored).promote
 
 
 def test_a_drawn_champion_does_not_stand_in_the_way_of_real_cells() -> None:

@@ -27,9 +27,9 @@ def contender(model: ResolvedModel, name: str, read: Callable[[Image], Cells], *
     scorer = Scorer(model.bundle)
     cells = read(scorer.image)
 
-    def robustness() -> NDArray[np.float64]:
-        labels = cells.labels(scorer.classes)
-        worse = (corrupt(cells.views, family, SEVERITY, seed) for family in sorted(FAMILIES))
+    def robustness(rows: NDArray[np.integer]) -> NDArray[np.float64]:
+        labels = cells.labels(scorer.classes)[rows]
+        worse = (corrupt(cells.views[rows], family, SEVERITY, seed) for family in sorted(FAMILIES))
         share: NDArray[np.float64] = np.mean(
             [scorer.score(views).labels == labels for views in worse], axis=0
         )

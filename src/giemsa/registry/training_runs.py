@@ -17,9 +17,16 @@ if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient
 
 
-def training_run(workspace: Workspace, info: BundleInfo) -> AbstractContextManager[Run]:
-    """Open the run of a model that is about to be trained, or was: one for each data, parameters and code."""
-    known = run_of(connect(workspace), info)
+def training_run(
+    workspace: Workspace, info: BundleInfo, *, known: "Entity | None" = None
+) -> AbstractContextManager[Run]:
+    """Open the run of a model that is about to be trained: one for each data, parameters and code.
+
+    Args:
+        workspace: the project, which knows MLflow's address.
+        info: what the model will be.
+        known: its run where one was found already, although the code may have changed since.
+    """
     commit, changed = git_commit(workspace.root)
     tags = {
         "curated": info.data.curated,
@@ -70,7 +77,8 @@ def rebuild_runs(workspace: Workspace) -> list[str]:
     """Make sure that every trained model has its run, filled from its folder; give the models' names."""
     folders = [workspace.model(name) for name in MODELS if (workspace.model(name) / "bundle.json").is_file()]
     for folder in folders:
-        with training_run(workspace, read_info(folder)) as run:
+        info = read_info(folder)
+        with training_run(workspace, info, known=run_of(connect(workspace), info)) as run:
             for epoch in read_history(folder):
                 run.log(epoch.epoch, epoch_figures(epoch))
     return [folder.name for folder in folders]
