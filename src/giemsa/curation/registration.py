@@ -28,7 +28,7 @@ Pixels = NDArray[np.uint8]
 Levels = NDArray[np.float32]
 
 
-def similarities(first: Pixels, second: Pixels) -> Levels:
+def similarities(first: Pixels, second: Pixels, *, symmetries: bool = True) -> Levels:
     """Compare pictures pair by pair, whatever of the eight symmetries, shift, scale, exposure lies between.
 
     Three steps, each dropping pairs that cannot be copies: correlation over all symmetries and whole-pixel
@@ -39,6 +39,7 @@ def similarities(first: Pixels, second: Pixels) -> Levels:
     Args:
         first: grey thumbnails, shape ``(n, 64, 64)``, uint8.
         second: what they are compared with, same shape.
+        symmetries: whether turned and mirrored copies count.
 
     Returns:
         Structural similarity after registration, shape ``(n,)``, 0..1; 0 where no registration fits.
@@ -47,7 +48,7 @@ def similarities(first: Pixels, second: Pixels) -> Levels:
     spans = [slice(start, start + BATCH) for start in range(0, len(first), BATCH)]
 
     def compare(span: slice) -> None:
-        found[span] = list(_compared(first[span], second[span]))
+        found[span] = list(_compared(first[span], second[span], SYMMETRIES if symmetries else 1))
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         for _ in pool.map(compare, spans):
@@ -55,8 +56,8 @@ def similarities(first: Pixels, second: Pixels) -> Levels:
     return found
 
 
-def _compared(first: Pixels, second: Pixels) -> Iterator[float]:
-    poses, scores = best_poses(halved(first), halved(second))
+def _compared(first: Pixels, second: Pixels, turns: int) -> Iterator[float]:
+    poses, scores = best_poses(halved(first), halved(second), turns)
     for left, right, (index, down, across), score in zip(first, second, poses, scores, strict=True):
         if np.array_equal(left, right):
             yield 1.0
@@ -72,18 +73,19 @@ def halved(pixels: Pixels) -> Levels:
     return halves
 
 
-def best_poses(first: Levels, second: Levels) -> tuple[NDArray[np.int64], Levels]:
+def best_poses(first: Levels, second: Levels, turns: int = SYMMETRIES) -> tuple[NDArray[np.int64], Levels]:
     """Find the symmetry and the whole-pixel shift under which each ``second`` matches its ``first`` best.
 
     Args:
         first: shape ``(n, 32, 32)``.
         second: same shape.
+        turns: how many of the symmetries are tried, from the identity on.
 
     Returns:
         Symmetry, shift down and shift right, shape ``(n, 3)``; the correlation where they overlap, ``(n,)``.
     """
     rows = np.arange(len(first))
-    seen = np.stack([np.stack([symmetry(pixels, k) for k in range(SYMMETRIES)]) for pixels in second])
+    seen = np.stack([np.stack([symmetry(pixels, k) for k in range(turns)]) for pixels in second])
     product = _spectrum(first).conj()[:, np.newaxis] * _spectrum(seen)
     shifts = np.arange(-REACH, REACH + 1)
     peaks = fft.irfft2(product, s=(SIDE, SIDE))[:, :, shifts[:, np.newaxis], shifts]

@@ -1,6 +1,6 @@
 """Describe a picture so that shifted, turned and mirrored copies lie close together.
 
-The amplitude spectrum of a picture does not change when the picture is shifted (the Fourier shift theorem; for
+The amplitude spectrum of a picture does not change when the picture is shifted (Fourier's shift theorem; for
 registration: Reddy and Chatterji, IEEE Transactions on Image Processing 5, 1996), and sums and differences of
 mirrored frequencies do not change under the symmetries of the square.
 """
