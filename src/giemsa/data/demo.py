@@ -1,13 +1,12 @@
 """The embedded demo: drawn cells with planted faults, as a source like any other."""
 
+import hashlib
 from collections.abc import Iterator
+from pathlib import Path
 
-from giemsa.data.drawing_faults import demo_files
+from giemsa.data import drawing, drawing_faults, drawing_shapes
 from giemsa.data.layout import class_labels, is_image
 from giemsa.data.sources import Item
-
-#: Counts up with every change of the drawing, so that an old demo is told from a new one.
-VERSION = 1
 
 
 class DemoSource:
@@ -15,22 +14,22 @@ class DemoSource:
 
     name = "demo"
     drawn = True
-
-    def __init__(self) -> None:
-        files = demo_files()
-        self._files = {path: content for path, content in sorted(files.items()) if is_image(path)}
-        self.skipped = 0
+    skipped = 1  # Thumbs.db
 
     def __len__(self) -> int:
         """Count the images, readable or not."""
-        return len(self._files)
+        return drawing_faults.IMAGES
 
     def fingerprint(self) -> str:
-        """Name the drawing's version."""
-        return f"demo-{VERSION}"
+        """Digest the code that draws, so that a demo once brought in is known without drawing it."""
+        digest = hashlib.sha256()
+        for module in (drawing, drawing_shapes, drawing_faults):
+            digest.update(Path(module.__file__).read_bytes())
+        return digest.hexdigest()
 
     def items(self) -> Iterator[Item]:
-        """Give the images, sorted by path, as a folder would."""
-        labels = class_labels(list(self._files))
-        for (path, content), label in zip(self._files.items(), labels, strict=True):
-            yield Item(path, label, content)
+        """Draw the images; they come sorted by path, as a folder's do."""
+        files = drawing_faults.demo_files()
+        paths = sorted(path for path in files if is_image(path))
+        for path, label in zip(paths, class_labels(paths), strict=True):
+            yield Item(path, label, files[path])

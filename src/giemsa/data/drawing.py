@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from giemsa.data.drawing_shapes import Field, blend, chain, disc, grain, smooth
+from giemsa.data.drawing_shapes import Field, Plane, blend, chain, disc, grain, open_field, smooth
 
 Colour = tuple[int, int, int]
 Range = tuple[float, float]
@@ -46,36 +46,36 @@ class Look:
 
 LOOKS = {
     "basophil": Look(
-        (25, 34), (1, 2, 3), (0.42, 0.6), (0.2, 0.42), (1.6, 3.6), (0.3, 0.8),
-        ((168, 128, 172), (205, 160, 190)), (52, 26, 92), (0.32, 0.62), (1.0, 1.5), over=True, ruffle=0.06,
+        (26, 33), (1, 2, 3), (0.42, 0.6), (0.2, 0.42), (1.6, 3.6), (0.4, 1.0),
+        ((178, 134, 176), (212, 168, 192)), (46, 22, 88), (0.38, 0.72), (0.75, 1.15), over=True, ruffle=0.05,
     ),
     "eosinophil": Look(
-        (27, 36), (2, 2, 2, 3), (0.3, 0.42), (0.36, 0.52), (1.4, 3.0), (0.3, 0.8),
-        ((214, 158, 152), (190, 128, 142)), (176, 92, 104), (0.35, 0.6), (0.9, 1.3),
+        (28, 36), (2, 2, 2, 3), (0.38, 0.5), (0.38, 0.52), (1.5, 2.9), (0.4, 1.0),
+        ((218, 160, 156), (188, 128, 144)), (168, 84, 98), (0.3, 0.6), (0.6, 0.95),
     ),
     "erythroblast": Look(
-        (15, 26), (1,), (0.48, 0.78), (0.0, 0.2), (0.0, 0.0), (0.15, 0.8),
-        ((150, 146, 186), (205, 170, 178)), (128, 118, 166), (0.0, 0.12), (1.2, 2.0), ruffle=0.06,
+        (15, 27), (1,), (0.52, 0.84), (0.0, 0.16), (0.0, 0.0), (0.2, 1.0),
+        ((146, 142, 186), (196, 166, 182)), (120, 110, 160), (0.0, 0.14), (1.0, 1.8), ruffle=0.04,
     ),
     "ig": Look(
-        (24, 38), (1, 1, 3, 5), (0.46, 0.74), (0.15, 0.42), (1.4, 2.9), (0.3, 0.8),
-        ((176, 160, 196), (214, 176, 196)), (116, 60, 132), (0.08, 0.5), (0.8, 1.2),
+        (25, 38), (1, 1, 3, 4), (0.5, 0.8), (0.12, 0.4), (1.4, 2.9), (0.4, 1.0),
+        ((176, 160, 198), (210, 172, 194)), (108, 54, 128), (0.08, 0.5), (0.55, 0.9),
     ),
     "lymphocyte": Look(
-        (17, 29), (1, 1, 1, 2), (0.7, 0.92), (0.02, 0.18), (0.6, 1.2), (0.25, 0.75),
-        ((156, 162, 206), (196, 188, 216)), (120, 112, 172), (0.0, 0.16), (1.0, 1.8), ruffle=0.1,
+        (18, 29), (1, 1, 1, 2), (0.72, 0.94), (0.02, 0.16), (0.6, 1.2), (0.3, 1.0),
+        ((152, 156, 204), (190, 180, 212)), (112, 104, 166), (0.0, 0.2), (0.8, 1.4), ruffle=0.08,
     ),
     "monocyte": Look(
-        (28, 40), (3, 4, 5), (0.36, 0.56), (0.24, 0.46), (1.6, 3.8), (0.3, 0.9),
-        ((166, 158, 192), (196, 180, 204)), (136, 112, 166), (0.05, 0.28), (0.7, 1.1), ruffle=0.09,
+        (29, 40), (3, 4, 5), (0.4, 0.6), (0.24, 0.44), (1.6, 3.8), (0.5, 1.0),
+        ((164, 152, 188), (192, 174, 202)), (128, 104, 162), (0.1, 0.4), (0.55, 0.9), ruffle=0.07,
     ),
     "neutrophil": Look(
-        (25, 36), (3, 4, 5, 6), (0.21, 0.33), (0.4, 0.54), (2.4, 4.6), (0.3, 0.8),
-        ((222, 186, 196), (206, 172, 190)), (172, 112, 158), (0.1, 0.4), (0.7, 1.0),
+        (26, 35), (3, 4, 5, 6), (0.28, 0.38), (0.4, 0.54), (2.4, 4.6), (0.4, 1.0),
+        ((222, 184, 196), (202, 166, 188)), (168, 104, 154), (0.15, 0.5), (0.5, 0.8),
     ),
     "platelet": Look(
-        (6, 14), (0,), (0.0, 0.0), (0.0, 0.0), (0.0, 0.0), (0.0, 0.0),
-        ((176, 140, 178), (200, 168, 190)), (88, 46, 122), (0.3, 0.62), (0.9, 1.4), ruffle=0.14,
+        (8, 14), (0,), (0.0, 0.0), (0.0, 0.0), (0.0, 0.0), (0.0, 0.0),
+        ((172, 136, 178), (206, 176, 192)), (84, 42, 120), (0.35, 0.7), (0.7, 1.1), ruffle=0.08,
     ),
 }  # fmt: skip
 KINDS = tuple(LOOKS)
@@ -96,7 +96,7 @@ def draw_cell(
     Returns:
         RGB of shape (height, width, 3).
     """
-    field = Field(height, width, scale, rng)
+    field = open_field(height, width, scale, rng)
     picture = _background(field)
     _draw_white_cell(field, picture, LOOKS[kind])
     return _photograph(field, picture)
@@ -104,16 +104,17 @@ def draw_cell(
 
 def _background(field: Field) -> NDArray[np.float32]:
     rng = field.rng
-    picture = np.empty((field.height, field.width, 3), np.float32)
+    picture = np.empty((*field.x.shape, 3), np.float32)
     picture[:] = (254, 230, 202)
-    shade = np.array(rng.uniform((196, 158, 150), (222, 184, 176)), np.float32)
-    reach = max(field.height, field.width) / field.scale
+    shade = np.array((206, 166, 160), np.float32) + np.float32(rng.uniform(-9, 9))
+    reach = max(field.x.shape) / field.scale
     for _ in range(int(rng.integers(4, 4 + int(reach / 14)))):
         angle, distance = rng.uniform(0, 2 * np.pi), rng.uniform(0.34, 0.75) * reach
         x, y = distance * np.cos(angle), distance * np.sin(angle)
-        edge = disc(field, x, y, rng.uniform(13, 18), squeeze=rng.uniform(0.8, 1), ruffle=0.04)
-        depth = np.clip(-edge / 11, 0, 1)  # a red cell is a dish: pale in the middle
-        blend(picture, shade, smooth(edge) * (0.85 - rng.uniform(0.2, 0.8) * depth**2))
+        window = field.window(x, y, 21)
+        edge = disc(field.cut(window), x, y, rng.uniform(13, 17), squeeze=rng.uniform(0.86, 1), ruffle=0.025)
+        depth = np.clip((-edge - 3) / 7, 0, 1)  # a red cell is a dish: pale in the middle
+        blend(picture[window], shade, smooth(edge) * (0.9 - rng.uniform(0.1, 0.85) * depth))
     return picture
 
 
@@ -137,12 +138,12 @@ def _draw_white_cell(field: Field, picture: NDArray[np.float32], look: Look) -> 
         blend(picture, look.granules, granules * inside)
 
 
-def _granules(field: Field, look: Look) -> NDArray[np.float32]:
+def _granules(field: Field, look: Look) -> Plane:
     density = field.rng.uniform(*look.density)
     grains = grain(field, field.rng.uniform(*look.size))
     threshold = float(np.quantile(grains, 1 - density))
     strength = field.rng.uniform(0.55, 0.9)
-    cover: NDArray[np.float32] = (strength / (1 + np.exp(-4 * (grains - threshold)))).astype(np.float32)
+    cover: Plane = (strength / (1 + np.exp(-4 * (grains - threshold)))).astype(np.float32)
     return cover * np.float32(density > 0.01)  # noqa: PLR2004
 
 
@@ -162,9 +163,9 @@ def _draw_nucleus(
         turn=turn,
     )
     inside = smooth(shape)
-    dark, light = np.array(rng.uniform((48, 24, 88), (72, 42, 110))), np.array((142, 92, 162))
+    dark, light = np.array(rng.uniform((44, 22, 86), (64, 36, 104))), np.array((156, 100, 170))
     contrast = rng.uniform(*look.chromatin)
-    clumps = 1 / (1 + np.exp(-2.2 * (grain(field, rng.uniform(1.1, 1.7)) - 0.5)))
+    clumps = 1 / (1 + np.exp(-2.2 * (grain(field, rng.uniform(0.7, 1.1)) - 0.5)))
     share = (clumps * contrast)[..., None]
     blend(picture, (dark * (1 - share) + light * share).astype(np.float32), inside * 0.96)
     blend(picture, dark * 0.9, inside * np.exp(-((shape / 1.2) ** 2)) * 0.6)
@@ -174,11 +175,12 @@ def _photograph(field: Field, picture: NDArray[np.float32]) -> NDArray[np.uint8]
     rng = field.rng
     import cv2
 
-    picture = cv2.GaussianBlur(picture, (0, 0), rng.uniform(0.45, 0.95) * field.scale)
+    picture = cv2.GaussianBlur(picture, (0, 0), rng.uniform(0.3, 0.7) * field.scale)
     lamp = 1 + rng.uniform(-0.05, 0.05) * field.x / 48 + rng.uniform(-0.05, 0.05) * field.y / 48
-    stain = rng.normal(1, (0.02, 0.035, 0.03))
+    stain = rng.normal(1, (0.01, 0.014, 0.018))
     exposure = rng.normal(1, 0.035)
     grey = picture.mean(axis=2, keepdims=True)
-    picture = grey + (picture - grey) * np.float32(rng.normal(1, 0.1))
-    noise = rng.normal(0, rng.uniform(1, 3.5), size=picture.shape)
-    return np.clip(picture * (lamp[..., None] * stain * exposure) + noise, 0, 255).astype(np.uint8)
+    picture = grey + (picture - grey) * np.float32(rng.normal(1, 0.08))
+    picture *= (lamp[..., None] * stain * exposure).astype(np.float32)
+    picture += rng.standard_normal(picture.shape, dtype=np.float32) * np.float32(rng.uniform(0.5, 2.5))
+    return np.clip(picture, 0, 255).astype(np.uint8)

@@ -1,39 +1,47 @@
 """Outlines and textures that cells are drawn from."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-Plane = NDArray[np.float32]
+Plane = NDArray[np.floating]  # float32, of shape (height, width)
 
 
-@dataclass
+@dataclass(frozen=True)
 class Field:
-    """What is seen through the microscope: coordinates around the middle, in pixels of a 96-pixel picture.
+    """What is seen through the microscope, in pixels of a 96-pixel picture around its middle.
 
     Args:
-        height: of the picture, in pixels.
-        width: of the picture, in pixels.
+        x: every pixel's place to the right of the middle, shape (height, width).
+        y: every pixel's place below the middle, shape (height, width).
         scale: pixels of this picture for one of a 96-pixel picture.
         rng: where all chance comes from.
     """
 
-    height: int
-    width: int
+    x: Plane
+    y: Plane
     scale: float
     rng: np.random.Generator
-    x: Plane = field(init=False)
-    y: Plane = field(init=False)
 
-    def __post_init__(self) -> None:
-        rows, columns = np.arange(self.height, dtype=np.float32), np.arange(self.width, dtype=np.float32)
-        self.y = np.repeat((rows[:, None] - (self.height - 1) / 2) / self.scale, self.width, axis=1).astype(
-            np.float32
-        )
-        self.x = np.repeat((columns[None] - (self.width - 1) / 2) / self.scale, self.height, axis=0).astype(
-            np.float32
-        )
+    def window(self, x: float, y: float, reach: float) -> tuple[slice, slice]:
+        """Give the rows and columns that lie within ``reach`` of a place, so that only these are drawn."""
+        rows = np.searchsorted(self.y[:, 0], (y - reach, y + reach))
+        columns = np.searchsorted(self.x[0], (x - reach, x + reach))
+        return slice(*rows.tolist()), slice(*columns.tolist())
+
+    def cut(self, window: tuple[slice, slice]) -> "Field":
+        """Give the part of the field that ``window`` shows."""
+        return replace(self, x=self.x[window], y=self.y[window])
+
+
+def open_field(height: int, width: int, scale: float, rng: np.random.Generator) -> Field:
+    """Open a field of ``height`` by ``width`` pixels."""
+    y, x = np.mgrid[:height, :width].astype(np.float32)
+    middle = np.float32(scale)
+    return Field(
+        (x - np.float32((width - 1) / 2)) / middle, (y - np.float32((height - 1) / 2)) / middle, scale, rng
+    )
 
 
 def disc(field: Field, x: float, y: float, radius: float, *, squeeze: float = 1, ruffle: float = 0) -> Plane:
@@ -55,7 +63,7 @@ def disc(field: Field, x: float, y: float, radius: float, *, squeeze: float = 1,
     if ruffle:
         angle = np.arctan2(v, u)
         for waves in (2, 3, 5):
-            strength = field.rng.normal(0, ruffle * radius / waves**0.5)
+            strength = field.rng.normal(0, ruffle * radius * 1.6 / waves)
             distance += np.float32(strength) * np.cos(waves * angle + np.float32(field.rng.uniform(0, 6.3)))
     return distance
 
@@ -97,16 +105,18 @@ def chain(
 
 def smooth(distance: Plane) -> Plane:
     """Turn the distance from an outline into cover: 1 inside, 0 outside, soft over about a pixel."""
-    return np.clip(np.float32(0.5) - distance / np.float32(1.6), 0, 1)
+    cover: Plane = np.clip(np.float32(0.5) - distance / np.float32(1.6), 0, 1)
+    return cover
 
 
 def grain(field: Field, size: float) -> Plane:
     """Give a random texture with mean 0 and deviation 1, whose grains are ``size`` pixels wide."""
     import cv2
 
-    noise = field.rng.standard_normal((field.height, field.width), dtype=np.float32)
+    noise = field.rng.standard_normal(field.x.shape, dtype=np.float32)
     blurred = cv2.GaussianBlur(noise, (0, 0), size * field.scale)
-    return (blurred - blurred.mean()) / blurred.std()
+    texture: Plane = (blurred - blurred.mean()) / blurred.std()
+    return texture
 
 
 def blend(picture: NDArray[np.float32], colour: ArrayLike, cover: Plane) -> None:
