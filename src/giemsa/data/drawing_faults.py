@@ -32,8 +32,9 @@ Pixels = NDArray[np.uint8]
 def demo_files() -> Mapping[str, bytes]:
     """Draw the demo: about 1,250 files by path, cells and planted faults, the same bytes at every call.
 
-    What is planted says so in its name: ``_resaved``, ``_resized``, ``_shifted``, ``_turned``, ``_truncated``,
-    ``_empty``, ``_relabelled`` (the same bytes in another class), ``testcard``, ``rings``, ``notes``.
+    What is planted says so in its name: ``_resaved``, ``_resized``, ``_shifted``, ``_turned``,
+    ``_relabelled`` (the original's bytes under another class), ``_truncated``, ``_empty``,
+    ``testcard``, ``rings`` and ``notes``.
     """
     places = [(kind, number) for kind, count in COUNTS.items() for number in range(1, count + 1)]
     with ThreadPoolExecutor() as pool:
