@@ -20,6 +20,8 @@ def ingest(
     batch: Annotated[str | None, typer.Option(help="The batch's name; by default the source's.")] = None,
 ) -> None:
     """Bring images in as a batch of original bytes below data/raw, and have DVC version them."""
+    from filelock import FileLock
+
     from giemsa.curation.measuring import Measurements
     from giemsa.data.batches import bring_in
     from giemsa.data.sources import open_source
@@ -29,10 +31,13 @@ def ingest(
 
     workspace = find_workspace()
     image = load_params(workspace.params).image
-    measurements = Measurements(workspace.measurements, image)
-    brought = bring_in(open_source(source, image), workspace.raw, batch=batch, measure=measurements.measure)
-    add_to_dvc(workspace.raw, workspace.root)
-    _report(source, brought)
+    opened = open_source(source, image)
+    lock = workspace.root / ".cache" / "ingest.lock"
+    lock.parent.mkdir(exist_ok=True)
+    with FileLock(lock):  # two at once would take the same place in the order of batches
+        measurements = Measurements(workspace.measurements, image)
+        _report(source, bring_in(opened, workspace.raw, batch=batch, measure=measurements.measure))
+        add_to_dvc(workspace.raw, workspace.root)
 
 
 def _report(source: str, brought: "Brought") -> None:

@@ -22,10 +22,13 @@ from giemsa.progress import track
 
 RECORD_FILE = "_batch.parquet"
 UNLABELLED = "_unlabelled"
+#: Where a batch grows, beside the folder of batches; what a killed process left there, the next one clears.
+INCOMING = ".incoming.partial"
 #: ``problem`` says why an image has no bytes; null otherwise.
 RECORD = pa.schema([*ORIGIN, pa.field("problem", pa.string())])
-LONGEST_NAME = 120  # characters; file systems take 255 bytes
-RESERVED = re.compile(r"^(con|prn|aux|nul|com\d|lpt\d)(\.|$)", re.IGNORECASE)
+LONGEST_NAME = 120  # bytes; file systems take 255, and a number may follow
+LONGEST_SUFFIX = 16
+RESERVED = re.compile(r"^(con|prn|aux|nul|com\d|lpt\d) *(\.|$)", re.IGNORECASE)
 
 Measure = Callable[[Iterable[tuple[str, bytes]]], Iterator[dict[str, Any]]]
 
@@ -60,25 +63,30 @@ def bring_in(source: Source, raw: Path, *, batch: str | None, measure: Measure) 
         measure: takes ``(sha256, bytes)`` and gives the manifest's measured columns, in order.
 
     Raises:
-        UsageError: if ``batch`` is no name for a folder.
+        UsageError: if ``batch`` is no name for a folder, or a batch's record is damaged.
     """
     name = _batch_name(batch, source)
     fingerprint = source.fingerprint()
     records = read_records(raw)
-    for record in records:
-        if _facts(record)["fingerprint"] == fingerprint:
-            return Brought(_facts(record)["batch"], len(source), 0, ())
-    known = {row for record in records if _facts(record)["source"] == source.name for row in _seen(record)}
-    taken = {_facts(record)["batch"] for record in records}
-    chosen = next(each for each in _numbered(name) if each not in taken)
-    incoming = raw.parent / f".{chosen}.incoming"
+    same = [record for record in records if _facts(record)["fingerprint"] == fingerprint]
+    if same:
+        return Brought(_facts(same[0])["batch"], len(source), 0, ())
+    related = [
+        record
+        for record in records
+        if _facts(record)["source"] == source.name or _facts(record)["name"] == name
+    ]
+    known = {row for record in related for row in _seen(record)}
+    chosen = next(each for each in _numbered(name) if not (raw / each).exists())
+    order = max((_order(record) for record in records), default=0) + 1
+    incoming = raw.parent / INCOMING
     shutil.rmtree(incoming, ignore_errors=True)
     try:
-        copy = _Copy(source, incoming, batch=chosen, order=len(records) + 1, known=known)
+        copy = _Copy(source, incoming, batch=chosen, order=order, known=known)
         unreadable = copy.run(measure)
         if not copy.rows:
-            return Brought(chosen, len(source), 0, ())
-        facts = {"batch": chosen, "source": source.name, "fingerprint": fingerprint}
+            return Brought(_facts(related[-1])["batch"], len(source), 0, ())
+        facts = {"batch": chosen, "name": name, "source": source.name, "fingerprint": fingerprint}
         table = pa.Table.from_pylist(copy.rows, schema=RECORD).replace_schema_metadata(facts)
         pq.write_table(table, incoming / RECORD_FILE, compression="zstd")
         raw.mkdir(parents=True, exist_ok=True)
@@ -89,11 +97,28 @@ def bring_in(source: Source, raw: Path, *, batch: str | None, measure: Measure) 
 
 
 def read_records(raw: Path) -> list[pa.Table]:
-    """Read the record of every batch, oldest first: columns as in ``RECORD``."""
-    tables = [pq.read_table(file) for file in raw.glob(f"*/{RECORD_FILE}")]
-    return sorted(
-        (table for table in tables if len(table)), key=lambda table: table["batch_order"][0].as_py()
-    )
+    """Read the record of every batch, oldest first: columns as in ``RECORD``, at least one row each.
+
+    Raises:
+        UsageError: if a record is damaged.
+    """
+    return sorted((_read_record(file) for file in raw.glob(f"*/{RECORD_FILE}")), key=_order)
+
+
+def _read_record(file: Path) -> pa.Table:
+    try:
+        table = pq.read_table(file)
+    except (OSError, pa.ArrowInvalid):
+        table = None
+    if table is None or not len(table) or not table.schema.equals(RECORD):
+        message = f'{file} is damaged: bring it back with "dvc checkout data/raw.dvc".'
+        raise UsageError(message)
+    return table
+
+
+def _order(record: pa.Table) -> int:
+    order: int = record["batch_order"][0].as_py()
+    return order
 
 
 class _Copy:
@@ -177,10 +202,11 @@ def safe_name(name: str) -> str:
     text = text.strip(" .") or "_"
     if RESERVED.match(text) or text == RECORD_FILE:
         text = f"_{text}"
-    stem, suffix = PurePosixPath(text).stem, PurePosixPath(text).suffix
-    while len(f"{stem}{suffix}".encode()) > LONGEST_NAME:
-        stem = stem[:-1] if stem else stem
-        suffix = suffix if stem else suffix[:-1]
+    suffix = PurePosixPath(text).suffix
+    if len(suffix.encode()) > LONGEST_SUFFIX:
+        suffix = ""
+    room = LONGEST_NAME - len(suffix.encode())
+    stem = text.removesuffix(suffix).encode()[:room].decode(errors="ignore").rstrip(" .")
     return f"{stem}{suffix}"
 
 
@@ -196,7 +222,8 @@ def _numbered(name: str) -> Iterator[str]:
 
 def _batch_name(batch: str | None, source: Source) -> str:
     if batch is None:
-        return re.sub(r"[^\w.-]+", "-", safe_name(source.name)).strip("-._") or "batch"
+        name = re.sub(r"[^\w.-]+", "-", safe_name(source.name)).strip("-._") or "batch"
+        return f"{name}-batch" if RESERVED.match(name) else name
     if batch != safe_name(batch) or batch.startswith((".", "_")):
         message = f'"{batch}" cannot name a batch: use letters, digits, "-" and "_".'
         raise UsageError(message)

@@ -25,9 +25,7 @@ def add_to_dvc(raw: Path, root: Path) -> None:
     if done.returncode:
         said = [line for line in done.stderr.splitlines() if line.startswith("ERROR")]
         reason = " ".join(said).removeprefix("ERROR: ") or f"exit code {done.returncode}"
-        message = (
-            f'DVC could not add {raw} ({reason}): mend that, then run "dvc add {raw.name}" or ingest again.'
-        )
+        message = f'DVC could not add {raw} ({reason}): mend that, then run "{" ".join(command[2:])}".'
         raise UsageError(message)
 
 
