@@ -68,7 +68,7 @@ class Deduplicate(Section):
     """When two images count as one."""
 
     max_distance: Annotated[Distance, Field(description="bits of a 64-bit dHash: candidates only")]
-    min_similarity: Annotated[Fraction, Field(description="after registration: a candidate pair is one cell")]
+    min_similarity: Annotated[Fraction, Field(description="structural, after registration: it is one cell")]
     symmetries: Annotated[bool, Field(description="also find turned and mirrored copies")]
     junk_copies: Annotated[int, Field(ge=2, description="equal pictures under two labels or more: junk")]
 

@@ -1,0 +1,112 @@
+"""Curate any source of images, standing alone: what is broken, copied, contradictory or odd."""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from giemsa.curation.decisions import decide
+from giemsa.curation.duplicates import Copies, find_copies
+from giemsa.curation.groups import Group
+from giemsa.curation.measuring import Content, Measurements
+from giemsa.data.sources import Source
+from giemsa.progress import track
+from giemsa.settings import Deduplicate, Image
+
+
+@dataclass(frozen=True)
+class Leak:
+    """Copies that stand in the source and in the one it is held against."""
+
+    paths: tuple[str, ...]
+    against: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Audit:
+    """What was found.
+
+    Args:
+        images: how many images the source holds, readable or not.
+        unreadable: path and reason of each that cannot be read, by path.
+        groups: copies of one picture, junk first, then conflicts.
+        leaks: pictures that the other source holds too.
+        contents: SHA-256 of each readable image, by path.
+    """
+
+    images: int
+    unreadable: tuple[tuple[str, str], ...]
+    groups: tuple[Group, ...]
+    leaks: tuple[Leak, ...]
+    contents: dict[str, str] = field(repr=False)
+
+
+def audit(
+    source: Source, image: Image, deduplicate: Deduplicate, *, against: Source | None = None, workers: int = 0
+) -> Audit:
+    """Look through ``source`` in one pass over its files.
+
+    Args:
+        source: the images.
+        image: limits, and what a network sees.
+        deduplicate: when two images count as one.
+        against: images, such as a foreign test set, of which none should stand in ``source``.
+        workers: threads; 0 means one per core.
+    """
+    measurements = Measurements(None, image, workers)
+    ours = _measured(source, measurements, order=1)
+    theirs = _measured(against, measurements, order=2) if against else ours.iloc[:0]
+    readable = ours[ours["readable"]]
+    everything = pd.concat([readable, theirs[theirs["readable"]]], ignore_index=True)
+    copies = find_copies(everything, measurements.views, deduplicate)
+    own = _first(copies, len(readable))
+    broken = ours[~ours["readable"]]
+    return Audit(
+        images=len(ours),
+        unreadable=tuple(zip(broken["path"], broken["reason"], strict=True)),
+        groups=decide(everything.iloc[: len(readable)], own, deduplicate, image, {}).groups,
+        leaks=tuple(_leaks(everything, copies, len(readable))),
+        contents=dict(zip(readable["path"], readable["sha256"], strict=True)),
+    )
+
+
+def content_key(content: Content) -> str:
+    """Give a content's SHA-256, of an array's shape and pixels or of a file's bytes."""
+    if isinstance(content, np.ndarray):
+        return hashlib.sha256(repr(content.shape).encode() + content.tobytes()).hexdigest()
+    return hashlib.sha256(content).hexdigest()
+
+
+def _measured(source: Source, measurements: Measurements, order: int) -> pd.DataFrame:
+    """Measure a source: one row per image, in the manifest's columns."""
+    origins: list[dict[str, Any]] = []
+
+    def contents() -> Iterator[tuple[str, Content]]:
+        for item in track(source.items(), f"reading {source.name}", total=len(source)):
+            origin = {"path": item.path, "label": item.label, "batch_order": order, "sha256": None}
+            origins.append(origin | {"reason": item.problem})
+            if item.content is not None:
+                origins[-1]["sha256"] = content_key(item.content)
+                yield origins[-1]["sha256"], item.content
+
+    told = iter(list(measurements.measure(contents())))
+    unread = {"readable": False}
+    rows = [origin | (next(told) if origin["sha256"] else unread) for origin in origins]
+    return pd.DataFrame(rows).astype({"readable": bool})
+
+
+def _first(copies: Copies, count: int) -> Copies:
+    """Keep what concerns the first ``count`` images."""
+    similarity = {pair: value for pair, value in copies.similarity.items() if pair[1] < count}
+    return Copies(copies.group[:count], similarity)
+
+
+def _leaks(everything: pd.DataFrame, copies: Copies, own: int) -> Iterator[Leak]:
+    is_own = np.arange(len(everything)) < own
+    for group in np.intersect1d(copies.group[is_own], copies.group[~is_own]):
+        held = copies.group == group
+        paths, others = (tuple(everything["path"][held & side]) for side in (is_own, ~is_own))
+        yield Leak(paths, others)

@@ -1,0 +1,66 @@
+"""Write what an audit found: JSON for programs, pictures for the page that a person reviews."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from giemsa.curation.audit import Audit
+from giemsa.data.sources import Source
+from giemsa.errors import UsageError
+from giemsa.workspace import whole
+
+
+def write_json(path: Path, found: Audit) -> None:
+    """Write the findings, whole or not at all.
+
+    ``groups`` holds, for each group, its kind, the members' paths and labels in the same order, whether the
+    labels conflict, and the path to keep or null.
+
+    Raises:
+        UsageError: if the file cannot be written.
+    """
+    content: dict[str, Any] = {
+        "images": found.images,
+        "unreadable": [{"path": where, "reason": reason} for where, reason in found.unreadable],
+        "groups": [
+            {
+                "kind": group.kind,
+                "paths": [member.path for member in group.members],
+                "labels": [member.label for member in group.members],
+                "conflict": group.conflict,
+                "junk": group.junk,
+                "keep": group.keep,
+            }
+            for group in found.groups
+        ],
+        "leaks": [{"paths": leak.paths, "against": leak.against} for leak in found.leaks],
+    }
+    try:
+        with whole(path) as partial:
+            partial.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    except OSError as error:
+        message = f"{path} cannot be written ({error.strerror}): give a file in a folder that can be."
+        raise UsageError(message) from None
+
+
+def pictures(source: Source, found: Audit) -> Callable[[str], bytes]:
+    """Read the pictures of all groups once more and give them by path; copies are held once."""
+    wanted = {member.path: found.contents[member.path] for group in found.groups for member in group.members}
+    held: dict[str, bytes] = {}
+    for item in source.items():
+        if item.path in wanted and item.content is not None and wanted[item.path] not in held:
+            held[wanted[item.path]] = _encoded(item.content)
+    return lambda path: held.get(wanted.get(path, ""), b"")
+
+
+def _encoded(content: bytes | NDArray[np.uint8]) -> bytes:
+    if isinstance(content, bytes):
+        return content
+    blue_first = cv2.cvtColor(content, cv2.COLOR_RGB2BGR) if content.ndim > 2 else content  # noqa: PLR2004
+    encoded: NDArray[np.uint8] = cv2.imencode(".png", blue_first)[1]
+    return encoded.tobytes()
