@@ -86,7 +86,7 @@ def _weights(workspace: "Workspace", params: "Params") -> Finding:
         return Finding(well=True, sentence=f"Pretrained weights for {backbone}: {found}.")
     return Finding(
         well=False,
-        sentence=f"No weights for {backbone} in {workspace.weights} or the folder in GIEMSA_WEIGHTS: put the file "
+        sentence=f"No weights for {backbone} in {workspace.weights} or the folder in GIEMSA_WEIGHTS: put one "
         "there, or let Keras download it on the first run.",
     )
 
