@@ -6,9 +6,8 @@ import os
 import signal
 import subprocess
 import sys
-import unicodedata
 from collections.abc import Iterable, Iterator
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,15 +18,14 @@ from PIL import Image as Pillow
 
 from giemsa.data.batches import (
     INCOMING,
-    LONGEST_NAME,
     RECORD,
     RECORD_FILE,
     Brought,
     _batch_name,
     bring_in,
     read_records,
-    safe_name,
 )
+from giemsa.data.naming import safe_name
 from giemsa.data.sources import Item
 from giemsa.errors import UsageError
 from tests.data.pictures import Pictures, cells, png, unmeasured
@@ -208,33 +206,6 @@ def test_hostile_names_stay_inside_the_batch(raw: Path, tmp_path: Path) -> None:
     assert {f"data/raw/{path}" for path in record["path"].to_pylist()} == set(written)
 
 
-ANY_TEXT = st.text(st.characters(codec=None), max_size=300)
-
-
-@given(ANY_TEXT)
-@example("con .png")
-@example("a." + "x" * 300)
-@example("a" * 119 + " b.c")
-@example(RECORD_FILE)
-def test_a_safe_name_is_one_plain_name_that_stays_as_it_is(text: str) -> None:
-    name = safe_name(text)
-    assert PurePosixPath(name).parts == (name,)
-    assert name not in {".", ".."}
-    assert not set(name) & set('/\\:*?"<>|')
-    assert not name.startswith((".", " "))
-    assert not name.endswith((".", " "))
-    assert not any(unicodedata.category(each)[0] == "C" for each in name)
-    assert 0 < len(name.encode()) <= LONGEST_NAME
-    assert safe_name(name) == name
-
-
-@given(st.text(st.characters(categories=["L", "N"]), min_size=1, max_size=20))
-def test_letters_of_any_alphabet_stay(text: str) -> None:
-    composed = unicodedata.normalize("NFC", text)
-    if len(composed.encode()) < 100:
-        assert safe_name(f"細胞 {text}.png") == unicodedata.normalize("NFC", f"細胞 {text}.png")
-
-
 @pytest.mark.parametrize("name", ["../up", "a/b", ".hidden", "_batch", "", "con", "a\n"])
 def test_a_name_that_no_folder_could_have_is_refused(raw: Path, name: str) -> None:
     with pytest.raises(UsageError, match="cannot name a batch"):
@@ -242,7 +213,7 @@ def test_a_name_that_no_folder_could_have_is_refused(raw: Path, name: str) -> No
     assert not raw.exists()
 
 
-@given(ANY_TEXT)
+@given(st.text(st.characters(codec=None), max_size=300))
 @example("con")
 @example("...")
 def test_any_source_has_a_batch_name_of_its_own_kind(text: str) -> None:

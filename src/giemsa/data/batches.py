@@ -3,7 +3,6 @@
 import hashlib
 import re
 import shutil
-import unicodedata
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from giemsa.data.manifest import ORIGIN
+from giemsa.data.naming import RESERVED, numbered, safe_name
 from giemsa.data.sources import Item, Source
 from giemsa.errors import UsageError
 from giemsa.progress import track
@@ -26,9 +26,6 @@ UNLABELLED = "_unlabelled"
 INCOMING = ".incoming.partial"
 #: ``problem`` says why an image has no bytes; null otherwise.
 RECORD = pa.schema([*ORIGIN, pa.field("problem", pa.string())])
-LONGEST_NAME = 120  # bytes; file systems take 255, and a number may follow
-LONGEST_SUFFIX = 16
-RESERVED = re.compile(r"^(con|prn|aux|nul|com\d|lpt\d) *(\.|$)", re.IGNORECASE)
 
 Measure = Callable[[Iterable[tuple[str, bytes]]], Iterator[dict[str, Any]]]
 
@@ -77,7 +74,7 @@ def bring_in(source: Source, raw: Path, *, batch: str | None, measure: Measure) 
         if _facts(record)["source"] == source.name or _facts(record)["name"] == name
     ]
     known = {row for record in related for row in _seen(record)}
-    chosen = next(each for each in _numbered(name) if not (raw / each).exists())
+    chosen = next(each for each in numbered(name) if not (raw / each).exists())
     order = max((_order(record) for record in records), default=0) + 1
     incoming = raw.parent / INCOMING
     shutil.rmtree(incoming, ignore_errors=True)
@@ -187,37 +184,10 @@ class _Copy:
             inside = parts[parts.index(item.label) + 1 :] if item.label in parts[:-1] else parts[-1:]
             name = "__".join(inside)
         free = next(
-            each for each in _numbered(safe_name(name)) if f"{folder}/{each}".casefold() not in self._taken
+            each for each in numbered(safe_name(name)) if f"{folder}/{each}".casefold() not in self._taken
         )
         self._taken.add(f"{folder}/{free}".casefold())
         return f"{folder}/{free}"
-
-
-def safe_name(name: str) -> str:
-    """Make a file name of any text: every alphabet stays, what a file system could misread does not."""
-    text = unicodedata.normalize("NFC", name)
-    text = "".join(
-        "_" if unicodedata.category(each)[0] == "C" or each in '/\\:*?"<>|' else each for each in text
-    )
-    text = text.strip(" .") or "_"
-    if RESERVED.match(text) or text == RECORD_FILE:
-        text = f"_{text}"
-    suffix = PurePosixPath(text).suffix
-    if len(suffix.encode()) > LONGEST_SUFFIX:
-        suffix = ""
-    room = LONGEST_NAME - len(suffix.encode())
-    stem = text.removesuffix(suffix).encode()[:room].decode(errors="ignore").rstrip(" .")
-    return f"{stem}{suffix}"
-
-
-def _numbered(name: str) -> Iterator[str]:
-    """Give ``name``, then ``name-2``, ``name-3`` …, before a file's suffix."""
-    yield name
-    path = PurePosixPath(name)
-    number = 1
-    while True:
-        number += 1
-        yield f"{path.stem}-{number}{path.suffix}"
 
 
 def _batch_name(batch: str | None, source: Source) -> str:
