@@ -13,6 +13,18 @@ from giemsa.curation.verdicts import Verdict
 from giemsa.errors import UsageError
 from giemsa.settings import Deduplicate, Image
 
+NEEDED = (
+    "path",
+    "label",
+    "batch_order",
+    "dhash",
+    "view_hashes",
+    "pixel_hash",
+    "width",
+    "height",
+    "sharpness",
+    "contrast",
+)
 TABLE = ("path", "label", "decision", "reason", "group", "by")
 
 
@@ -61,7 +73,7 @@ def decide(
         raise UsageError(message)
     order = np.argsort(copies.group, kind="stable")
     kinds = np.split(order, np.flatnonzero(np.diff(copies.group[order])) + 1) if len(order) else []
-    rows = images.drop(columns=["reason"], errors="ignore").to_dict("records")
+    rows = without_nan(images[list(NEEDED)]).to_dict("records")
     likeness = _likeness(copies)
     pictures = [
         _Picture(
@@ -72,6 +84,11 @@ def decide(
     groups = sorted((picture.group() for picture in pictures if len(picture.images) > 1), key=_urgency)
     told = pd.DataFrame([row for picture in pictures for row in picture.rows()], columns=list(TABLE))
     return Decisions(tuple(groups), told.set_index(order).sort_index())
+
+
+def without_nan(table: pd.DataFrame) -> pd.DataFrame:
+    """Turn pandas' ways of saying "missing" into None."""
+    return table.astype(object).where(table.notna(), None)
 
 
 def _likeness(copies: Copies) -> dict[int, float]:

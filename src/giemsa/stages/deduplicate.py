@@ -1,0 +1,131 @@
+"""Write the curated cells: one row per kept image with its duplicate group, and why others were dropped."""
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from giemsa.curation.classes import write_classes
+from giemsa.curation.decisions import Decisions, decide, without_nan
+from giemsa.curation.duplicates import find_copies
+from giemsa.curation.gallery import write_gallery
+from giemsa.curation.measuring import Measurements
+from giemsa.curation.verdicts import read_verdicts
+from giemsa.data.curated import CURATED, write_curated
+from giemsa.data.manifest import read_manifest
+from giemsa.errors import CheckFailedError
+from giemsa.progress import say
+from giemsa.settings import Deduplicate, Image
+from giemsa.workspace import Workspace, whole
+
+
+def run(workspace: Workspace, *, image: Image, deduplicate: Deduplicate) -> None:
+    """Deduplicate what the manifest lists, with a person's ``decisions.csv`` where there is one.
+
+    Raises:
+        UsageError: if ``decisions.csv`` is wrong.
+        CheckFailedError: if a file below data/raw is gone, or nothing is kept.
+    """
+    manifest = read_manifest(workspace.manifest)
+    readable = manifest[manifest["readable"]].reset_index(drop=True)
+    measurements = Measurements(workspace.measurements, image)
+    _measure_unknown(readable, workspace.raw, measurements)
+    copies = find_copies(readable, measurements.views, deduplicate)
+    decided = decide(readable, copies, deduplicate, image, read_verdicts(workspace.decisions))
+    kept = decided.table["decision"] == "kept"
+    _report(workspace.duplicates, manifest, decided, workspace.raw)
+    if not kept.any():
+        message = f"No image is kept: {workspace.duplicates / 'decisions.csv'} says why; correct the labels."
+        raise CheckFailedError(message)
+    write_curated(workspace.curated, _rows(readable[kept], decided.table[kept], workspace.raw))
+    say(f"deduplicate: {kept.sum():,} of {len(manifest):,} images are kept")
+
+
+def _measure_unknown(readable: pd.DataFrame, raw: Path, measurements: Measurements) -> None:
+    """Measure what another machine measured: the manifest came with DVC, the cache did not."""
+    new = (
+        (sha256, _bytes(raw / path))
+        for sha256, path in zip(readable["sha256"], readable["path"], strict=True)
+        if measurements.get(sha256) is None
+    )
+    for _ in measurements.measure(new):
+        pass
+
+
+def _rows(readable: pd.DataFrame, decided: pd.DataFrame, raw: Path) -> Iterator[dict[str, Any]]:
+    columns = [name for name in CURATED.names if name not in ("group", "image", "label")]
+    rows = without_nan(readable[columns]).to_dict("records")
+    told = without_nan(decided)
+    for row, label, group in zip(rows, told["label"], told["group"], strict=True):
+        yield {str(name): value for name, value in row.items()} | {
+            "label": label,
+            "group": group,
+            "image": _bytes(raw / row["path"]),
+        }
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        message = f'{path} cannot be read ({error.strerror}): bring it back with "dvc checkout data/raw.dvc".'
+        raise CheckFailedError(message) from None
+
+
+def _report(folder: Path, manifest: pd.DataFrame, decided: Decisions, raw: Path) -> None:
+    unreadable = manifest[~manifest["readable"]]
+    broken = list(zip(unreadable["path"], unreadable["reason"], strict=True))
+    with whole(folder) as partial:
+        partial.mkdir()
+        summary = json.dumps(_summary(decided, len(unreadable)), indent=1)
+        (partial / "summary.json").write_text(f"{summary}\n", "utf-8")
+        table = _decisions(decided.table, unreadable)
+        table.to_csv(partial / "decisions.csv", index=False, lineterminator="\n")
+        kept = decided.table["decision"] == "kept"
+        write_classes(partial, before=manifest["label"], after=decided.table["label"][kept])
+        write_gallery(
+            partial / "gallery.html",
+            decided.groups,
+            lambda path: _bytes(raw / path),
+            drawn=bool(manifest["drawn"].all()),
+            unreadable=broken,
+        )
+
+
+def _summary(decided: Decisions, unreadable: int) -> dict[str, int]:
+    groups = Counter(
+        "junk" if group.junk else "conflict" if group.conflict else group.kind for group in decided.groups
+    )
+    kept = int((decided.table["decision"] == "kept").sum())
+    return {
+        "images": len(decided.table) + unreadable,
+        "unreadable": unreadable,
+        "kept": kept,
+        "dropped": len(decided.table) - kept,
+        "dropped_junk": _dropped(decided, junk=True),
+        "dropped_conflict": _dropped(decided, junk=False),
+        "by_person": int((decided.table["by"] == "person").sum()),
+        **{f"groups_{kind}": groups[kind] for kind in ("exact", "near", "conflict", "junk")},
+    }
+
+
+def _dropped(decided: Decisions, *, junk: bool) -> int:
+    return sum(
+        member.decision == "dropped"
+        for group in decided.groups
+        if group.conflict and group.junk == junk
+        for member in group.members
+    )
+
+
+def _decisions(table: pd.DataFrame, unreadable: pd.DataFrame) -> pd.DataFrame:
+    broken = unreadable[["path", "label"]].assign(
+        decision="dropped",
+        reason="cannot be read: " + unreadable["reason"].astype(str),
+        group="",
+        by="giemsa",
+    )
+    return pd.concat([table, broken]).sort_values("path", kind="stable")
