@@ -3,11 +3,23 @@
 import os
 import sys
 
-from giemsa.cli import drift, ingest, models, predict, run, track
+from giemsa.cli import audit, doctor, drift, ingest, models, predict, run, summary, track
 from giemsa.cli.app import app
 from giemsa.errors import GiemsaError
 
-__all__ = ["app", "drift", "ingest", "main", "models", "predict", "run", "track"]
+__all__ = [
+    "app",
+    "audit",
+    "doctor",
+    "drift",
+    "ingest",
+    "main",
+    "models",
+    "predict",
+    "run",
+    "summary",
+    "track",
+]
 
 # No tool phones home, and TensorFlow keeps its start-up notes to itself.
 QUIET = {
