@@ -1,5 +1,6 @@
 """Sources become batches: append-only, whole or not at all, safe names, the same bytes every time."""
 
+import errno
 import hashlib
 import io
 import os
@@ -225,12 +226,11 @@ def test_a_failure_in_the_middle_leaves_no_batch(raw: Path) -> None:
     def failing(items: Iterable[tuple[str, bytes]]) -> Iterator[dict[str, Any]]:
         for number, row in enumerate(unmeasured(items)):
             if number == 2:
-                message = "the disk is full"
-                raise OSError(message)
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             yield row
 
     source = Pictures(cells("ig/a.png", "ig/b.png", "ig/c.png", "ig/d.png"))
-    with pytest.raises(OSError, match="the disk is full"):
+    with pytest.raises(UsageError, match=r"raw cannot take the batch \(No space left on device\)"):
         bring_in(source, raw, batch=None, measure=failing)
     assert contents(raw.parent) == {}
     assert read_records(raw) == []

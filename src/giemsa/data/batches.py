@@ -60,7 +60,8 @@ def bring_in(source: Source, raw: Path, *, batch: str | None, measure: Measure) 
         measure: takes ``(sha256, bytes)`` and gives the manifest's measured columns, in order.
 
     Raises:
-        UsageError: if ``batch`` is no name for a folder, or a batch's record is damaged.
+        UsageError: if ``batch`` is no name for a folder, a batch's record is damaged, or the disk cannot take
+            the images.
     """
     name = _batch_name(batch, source)
     fingerprint = source.fingerprint()
@@ -88,6 +89,9 @@ def bring_in(source: Source, raw: Path, *, batch: str | None, measure: Measure) 
         pq.write_table(table, incoming / RECORD_FILE, compression="zstd")
         raw.mkdir(parents=True, exist_ok=True)
         incoming.replace(raw / chosen)
+    except OSError as error:
+        message = f"{raw} cannot take the batch ({error.strerror or error}): mend that; nothing was added."
+        raise UsageError(message) from None
     finally:
         shutil.rmtree(incoming, ignore_errors=True)
     return Brought(chosen, len(source), len(copy.rows), tuple(unreadable))
