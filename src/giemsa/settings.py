@@ -109,6 +109,9 @@ class FineTune(Fitting):
     """The pretrained network: its head alone, then its upper layers too."""
 
     backbone: Literal["MobileNetV3Small-0.75", "MobileNetV3Small-1.0", "MobileNetV3Large-1.0"]
+    enlarged_px: Annotated[
+        int, Field(ge=32, le=512, description="side to which the backbone's input is brought")
+    ]
     weights: Literal["imagenet", "none"]
     head_epochs: Count
     head_learning_rate: Annotated[float, Field(gt=0)]
@@ -149,6 +152,15 @@ class Watch(Section):
     significance: Annotated[float, Field(gt=0, lt=0.5, description="corrected p-value of a real one")]
 
 
+class Serve(Section):
+    """What one request to the server, and all of them at once, may ask for."""
+
+    max_files: Annotated[int, Field(ge=1, le=10_000, description="images in one request")]
+    max_bytes: Annotated[int, Field(ge=1, description="of all uploads that are being worked on")]
+    max_requests: Annotated[int, Field(ge=1, description="at once; more are told to come back")]
+    max_seconds: Annotated[float, Field(gt=0, description="for one request, its upload included")]
+
+
 class Compute(Section):
     """Where wide work runs."""
 
@@ -169,6 +181,7 @@ class Params(Section):
     evaluate: Evaluate
     register_: Annotated[Register, Field(alias="register")]
     watch: Watch
+    serve: Serve
     compute: Compute
 
     def section(self, name: str) -> Section:

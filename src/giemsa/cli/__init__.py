@@ -3,7 +3,7 @@
 import os
 import sys
 
-from giemsa.cli import audit, doctor, drift, ingest, models, predict, run, summary, track
+from giemsa.cli import audit, doctor, drift, ingest, models, predict, run, serve, summary, track
 from giemsa.cli.app import app
 from giemsa.errors import GiemsaError
 

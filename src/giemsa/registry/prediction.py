@@ -25,11 +25,13 @@ class ResolvedModel:
         bundle: the trained model's folder.
         version: its name for people: ``blood-cell-classifier/3``, or the folder where it is not registered.
         data: the hash of the curated data it was trained on.
+        registered: found in the registry, where the reference may come to stand for another version.
     """
 
     bundle: Path
     version: str
     data: str
+    registered: bool = False
 
 
 class Predictor:
@@ -66,11 +68,12 @@ class Predictor:
 
     def judge(self, views: Sequence[NDArray[np.uint8] | str]) -> list[Row]:
         """Judge what :meth:`view` gave; a string says why there is nothing to judge."""
-        size = self.scorer.image.size
         readable = [one for one in views if not isinstance(one, str)]
-        scores = self.scorer.score(np.stack(readable) if readable else np.empty((0, size, size, 3), np.uint8))
-        rows = (self._row(scores, index) for index in range(len(readable)))
+        rows = iter(self._rows(self.scorer.score(np.stack(readable))) if readable else ())
         return [self._unreadable(one) if isinstance(one, str) else next(rows) for one in views]
+
+    def _rows(self, scores: Scores) -> list[Row]:
+        return [self._row(scores, index) for index in range(len(scores.labels))]
 
     def _row(self, scores: Scores, index: int) -> Row:
         probabilities = scores.probabilities[index].round(DECIMALS).tolist()

@@ -10,7 +10,7 @@ from giemsa.errors import UsageError
 from giemsa.registry.connection import connect, experiment_id, locked
 from giemsa.registry.packaging import package, packaged_bundle
 from giemsa.registry.prediction import ResolvedModel
-from giemsa.settings import load_params
+from giemsa.settings import params_or_defaults
 from giemsa.training.bundle import read_info
 from giemsa.workspace import Workspace, whole
 
@@ -93,7 +93,8 @@ def resolve(reference: str, workspace: Workspace) -> ResolvedModel:
         return ResolvedModel(bundle, str(folder), read_info(bundle).data.curated)
     version = find(reference, workspace)
     bundle = packaged_bundle(_fetch(version, workspace))
-    return ResolvedModel(bundle, f"{version.name}/{version.version}", read_info(bundle).data.curated)
+    label = f"{version.name}/{version.version}"
+    return ResolvedModel(bundle, label, read_info(bundle).data.curated, registered=True)
 
 
 def find(reference: str, workspace: Workspace) -> "ModelVersion":
@@ -107,7 +108,7 @@ def find(reference: str, workspace: Workspace) -> "ModelVersion":
         raise _unknown(reference)
     from mlflow.exceptions import MlflowException
 
-    name = parts["name"] or load_params(workspace.params).register_.model
+    name = parts["name"] or params_or_defaults(workspace.params).register_.model
     client = connect(workspace)
     try:
         if parts["which"].isdigit():

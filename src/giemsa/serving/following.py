@@ -1,0 +1,94 @@
+"""The model that is being served: it follows its alias, and is exchanged without a pause."""
+
+import json
+import logging
+import threading
+from typing import Any
+
+from giemsa.registry.connection import connect
+from giemsa.registry.prediction import Predictor, ResolvedModel
+from giemsa.registry.versions import aliases, find, resolve, versions
+from giemsa.workspace import Workspace
+
+EVERY_S = 2.0
+
+log = logging.getLogger(__name__)
+
+
+class Follower:
+    """Holds the model that a reference stands for, and exchanges it when the reference moves.
+
+    A request keeps the model that it began with; the next one gets the new model. Where the registry cannot
+    be asked, the present model stays.
+
+    Args:
+        reference: what a person calls the model, see :func:`giemsa.registry.versions.resolve`.
+        workspace: the project, which knows MLflow's address.
+
+    Raises:
+        UsageError: if there is no such model.
+    """
+
+    def __init__(self, reference: str, workspace: Workspace) -> None:
+        self._reference = reference
+        self._workspace = workspace
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._follow, name="follower", daemon=True)
+        self._moves = resolve(reference, workspace).registered
+        self.current = self._load()
+
+    def start(self) -> None:
+        """Begin to follow; a folder never moves."""
+        if self._moves:
+            self._thread.start()
+
+    def stop(self) -> None:
+        """Follow no longer."""
+        self._stopped.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def look(self) -> None:
+        """Exchange the model if the reference stands for another one now."""
+        version = find(self._reference, self._workspace)
+        if f"{version.name}/{version.version}" != self.current.model.version:
+            self.current = self._load()
+            log.info("now serving %s", self.current.model.version)
+
+    def known(self) -> list[dict[str, Any]]:
+        """Describe the model that is served, and every other registered version."""
+        serving = self.current.model
+        if not serving.registered:
+            return [
+                {
+                    "version": serving.version,
+                    "aliases": [],
+                    "serving": True,
+                    "data": serving.data,
+                    "figures": {},
+                }
+            ]
+        client = connect(self._workspace)
+        name = serving.version.rpartition("/")[0]
+        holders = aliases(client, name)
+        return [
+            {
+                "version": f"{name}/{version.version}",
+                "aliases": [alias for alias, holder in holders.items() if holder == str(version.version)],
+                "serving": f"{name}/{version.version}" == serving.version,
+                "data": version.tags.get("dvc_data_hash", ""),
+                "figures": json.loads(version.tags.get("figures", "{}")),
+            }
+            for version in versions(client, name)
+        ]
+
+    def _follow(self) -> None:
+        while not self._stopped.wait(EVERY_S):
+            try:
+                self.look()
+            except Exception as error:  # noqa: BLE001 - whatever ails the registry, the present model answers
+                log.warning("still serving %s: %s", self.current.model.version, error)
+
+    def _load(self) -> Predictor:
+        model: ResolvedModel = resolve(self._reference, self._workspace)
+        return Predictor(model)
