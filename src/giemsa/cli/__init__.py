@@ -17,6 +17,7 @@ __all__ = [
     "models",
     "predict",
     "run",
+    "serve",
     "summary",
     "track",
 ]
