@@ -80,6 +80,11 @@ class Workspace:
         return self.root / "reports" / "duplicates"
 
     @property
+    def split_report(self) -> Path:
+        """How many cells of each class are on each side."""
+        return self.root / "reports" / "splits.json"
+
+    @property
     def evaluation(self) -> Path:
         """Metrics, figures and the evaluation report."""
         return self.root / "reports" / "evaluation"

@@ -37,7 +37,7 @@ def run(workspace: Workspace, *, split: Split) -> None:
     sides = assign_sides(manifest, kept, split)
     write_splits(workspace.splits, sides)
     summary = summarise(kept, sides, split)
-    with whole(workspace.root / "reports" / "splits.json") as partial:
+    with whole(workspace.split_report) as partial:
         partial.write_text(json.dumps(summary, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     counts = ", ".join(f"{number:,} {side}" for side, number in summary["cells"].items())
     say(f"split: {counts}. {summary['subjects']}")
