@@ -9,6 +9,8 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 DATA ?= demo
 
+include services.env
+
 export MLFLOW_DISABLE_TELEMETRY := true
 export DVC_NO_ANALYTICS := 1
 export PREFECT_SERVER_ANALYTICS_ENABLED := false
@@ -51,14 +53,22 @@ test: .venv/.dev ## Set up what the tests need and run them all
 
 .PHONY: check
 check: .venv/.dev ## Format, lint, types, layers
-	@$(BIN)/ruff format --check
+	@$(BIN)/ruff format --check --quiet
 	@$(BIN)/ruff check
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
 .PHONY: ui
-ui: .venv/.run ## MLflow's pages on http://127.0.0.1:5000
-	@$(BIN)/mlflow server --backend-store-uri "sqlite:///$(CURDIR)/mlflow.db" --default-artifact-root "$(CURDIR)/mlartifacts" --host 127.0.0.1 --port 5000
+ui: .venv/.run ## MLflow's pages, by default on http://127.0.0.1:5000
+	@$(BIN)/mlflow server --backend-store-uri "sqlite:///$(CURDIR)/mlflow.db" --default-artifact-root "$(CURDIR)/mlartifacts" --host $(MLFLOW_HOST) --port $(MLFLOW_PORT)
+
+.PHONY: up
+up: .venv/.run ## Prefect, MLflow, a worker and the schedules; Ctrl-C stops all
+	@$(BIN)/python -m flows.up
+
+.PHONY: status
+status: .venv/.run ## What runs, and what is planned
+	@$(BIN)/python -m flows.status
 
 .PHONY: data-push
 data-push: .venv/.run ## Copy the versioned data to the DVC remote
