@@ -6,7 +6,6 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from giemsa.curation.hashing import SYMMETRIES
 from giemsa.curation.nearest import nearest
 from giemsa.curation.neighbours import pairs_within
 from giemsa.curation.spectra import as_vectors
@@ -14,7 +13,7 @@ from giemsa.curation.spectra import as_vectors
 NEIGHBOURS = 8
 RATIO = 0.8  # of the distance to the 8th neighbour: a copy lies clearly closer than the crowd
 SURELY_NEAR = 0.12  # squared distance of spectra at which a pair is looked at, whatever the crowd does
-TOO_FAR = 0.4  # at which no copy of any kind was seen
+TOO_FAR = 0.3  # at which no copy of any kind was seen
 STAR_ABOVE = 64  # pictures with one and the same hash: beyond, they are compared with their first only
 
 SIDES: tuple[Literal["left"], Literal["right"]] = ("left", "right")
@@ -66,12 +65,13 @@ def propose(prints: Prints, *, max_distance: int, symmetries: bool) -> Pairs:
         symmetries: whether turned and mirrored copies count.
     """
     cropped = (prints.spectra[:, 0] != prints.spectra[:, 1]).any(axis=1)
-    turns = SYMMETRIES if symmetries else 1
     found = [
         _by_hash(prints.whole, prints.whole[:, np.newaxis], max_distance, view=0),
-        _by_hash(prints.views[:, 0], prints.views[:, :turns], max_distance, view=1),
+        _by_hash(prints.views[:, 0], prints.views[:, :1], max_distance, view=1),
         _by_spectrum(prints.spectra, cropped),
     ]
+    if symmetries:  # seven chances of coincidence more: half the radius
+        found.append(_by_hash(prints.views[:, 0], prints.views, max_distance // 2, view=1))
     proposed = np.concatenate(found)
     # The centre of a picture that is not cropped is the picture itself.
     proposed[:, 2:] &= cropped[proposed[:, :2]]

@@ -1,5 +1,8 @@
 """Find the nearest neighbours of many vectors, without comparing all with all once there are many."""
 
+import os
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -34,10 +37,14 @@ def nearest(vectors: Vectors, count: int) -> tuple[Rows, Vectors]:
     distances = np.full(rows.shape, np.inf, dtype=np.float32)
     if count == 0:
         return rows, distances
-    for asking, cell in _searches(vectors):
-        for start in range(0, len(asking), BLOCK):
-            block = asking[start : start + BLOCK]
-            _merge(rows, distances, block, cell, _squared(vectors[block], vectors[cell]))
+
+    def search(asking: Rows, cell: Rows) -> None:
+        _merge(rows, distances, asking, cell, _squared(vectors[asking], vectors[cell]))
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for asking, cell in _searches(vectors):
+            blocks = np.split(asking, range(BLOCK, len(asking), BLOCK))
+            list(pool.map(search, blocks, [cell] * len(blocks)))
     return rows, distances
 
 

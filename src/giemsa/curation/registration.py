@@ -21,7 +21,6 @@ MIN_OVERLAP = 0.5
 SMOOTHING = 0.8  # pixels: a 0.5x or quality-40 copy has lost what is finer
 WINDOW_SIZE = (9, 9)
 STABLE = 0.01  # variance, of 1 for the whole picture: below it a window counts as flat
-STEPS = 20
 BATCH = 256
 
 Pixels = NDArray[np.uint8]
@@ -69,8 +68,9 @@ def _compared(first: Pixels, second: Pixels, turns: int) -> Iterator[float]:
 
 def halved(pixels: Pixels) -> Levels:
     """Halve thumbnails of shape ``(n, 64, 64)`` by averaging."""
-    halves: Levels = pixels.reshape(-1, SIDE, 2, SIDE, 2).mean(axis=(2, 4), dtype=np.float32)
-    return halves
+    rows = pixels.reshape(-1, 2 * SIDE, 2 * SIDE).astype(np.uint16)
+    rows = rows[:, ::2] + rows[:, 1::2]
+    return (rows[..., ::2] + rows[..., 1::2]).astype(np.float32) / np.float32(4)
 
 
 def best_poses(first: Levels, second: Levels, turns: int = SYMMETRIES) -> tuple[NDArray[np.int64], Levels]:
@@ -85,7 +85,8 @@ def best_poses(first: Levels, second: Levels, turns: int = SYMMETRIES) -> tuple[
         Symmetry, shift down and shift right, shape ``(n, 3)``; the correlation where they overlap, ``(n,)``.
     """
     rows = np.arange(len(first))
-    seen = np.stack([np.stack([symmetry(pixels, k) for k in range(turns)]) for pixels in second])
+    last = second.transpose(1, 2, 0)
+    seen = np.stack([symmetry(last, k).transpose(2, 0, 1) for k in range(turns)], axis=1)
     product = _spectrum(first).conj()[:, np.newaxis] * _spectrum(seen)
     shifts = np.arange(-REACH, REACH + 1)
     peaks = fft.irfft2(product, s=(SIDE, SIDE))[:, :, shifts[:, np.newaxis], shifts]
@@ -128,21 +129,21 @@ def _registered(left: Pixels, right: Pixels, across: float, down: float) -> floa
     """Align ``right`` to ``left``, coarsely at half size and then at full size, and correlate."""
     move: Levels = np.array([[1, 0, across], [0, 1, down]], dtype=np.float32)
     small_left, small_right = halved(left)[0], halved(np.ascontiguousarray(right))[0]
-    if not _align(small_left, small_right, move, slack=ROUGHLY):
+    if not _align(small_left, small_right, move, steps=10, slack=ROUGHLY):
         return 0.0
     move[:, 2] *= 2
     large_left, large_right = left.astype(np.float32), right.astype(np.float32)
-    if not _align(large_left, large_right, move, slack=1.0):
+    if not _align(large_left, large_right, move, steps=20, slack=1.0):
         return 0.0
     return _structure(large_left, large_right, move)
 
 
-def _align(left: Levels, right: Levels, move: Levels, *, slack: float) -> bool:
+def _align(left: Levels, right: Levels, move: Levels, *, steps: int, slack: float) -> bool:
     """Improve ``move`` in place; tell whether it is one that a copy can have."""
     import cv2
 
     inner = _inside(right).astype(np.uint8)
-    until = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, STEPS, 1e-4)
+    until = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, steps, 1e-4)
     try:
         _, found = cv2.findTransformECC(left, right, move, cv2.MOTION_AFFINE, until, inner, 3)
     except cv2.error:  # no convergence: the two have nothing in common
