@@ -127,6 +127,14 @@ def test_other_arrays_are_refused_with_the_mend(
         open_source(save(tmp_path / "odd.npz", **arrays), image)
 
 
+@pytest.mark.parametrize("code", [0xD800, 0x110000, 0x7FFFFFFF])
+def test_text_that_is_no_unicode_is_refused(tmp_path: Path, image: Image, code: int) -> None:
+    labels = np.array([code, 65], np.uint32).view("<U1")
+    file = save(tmp_path / "odd.npz", images=np.zeros((2, 4, 4), np.uint8), labels=labels)
+    with pytest.raises(UsageError, match="no Unicode"):
+        open_source(file, image)
+
+
 def test_an_array_that_declares_more_than_it_holds_is_refused(tmp_path: Path, image: Image) -> None:
     header = b"{'descr': '|u1', 'fortran_order': False, 'shape': (4000000000, 96, 96, 3), }"
     header += b" " * (63 - (10 + len(header)) % 64) + b"\n"

@@ -1,5 +1,6 @@
 """Read arrays from an npz file in pieces, with nothing pickled and nothing unpacked before it is checked."""
 
+import sys
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from giemsa.errors import UsageError
 
 _MAX_VALUE_BYTES = 4096
 _VERSION_1 = (1, 0)
+_SURROGATES = (0xD800, 0xDFFF)
 
 
 @dataclass(frozen=True)
@@ -83,6 +85,10 @@ class NpzFile:
         with self._open(name) as stream:
             self._read_header(stream, name)
             content = self._read_exactly(stream, header.row_bytes * header.shape[0], name)
+        if header.dtype.kind == "U":
+            codes = np.frombuffer(content, dtype=np.dtype(np.uint32).newbyteorder(header.dtype.byteorder))
+            if np.any((codes > sys.maxunicode) | ((codes >= _SURROGATES[0]) & (codes <= _SURROGATES[1]))):
+                self.refuse(name, "holds text that is no Unicode", "save the names again")
         values: list[int | str | bytes] = np.frombuffer(content, dtype=header.dtype).tolist()
         return [value.decode("utf-8", "replace") if isinstance(value, bytes) else value for value in values]
 
