@@ -116,16 +116,16 @@ class _Picture:
     ) -> None:
         self.verdicts = {row["path"]: verdicts[row["path"]] for row in images if row["path"] in verdicts}
         self.images = [row | {"label": self._label(row)} for row in images]
-        open_ones = [row for row in self.images if self._said(row) != "drop"]
-        settled = [row["path"] for row in open_ones if self._said(row) == "keep"]
-        self.labels = sorted({row["label"] for row in open_ones} - {None})
+        candidates = [row for row in self.images if self._said(row) != "drop"]
+        settled = [row["path"] for row in candidates if self._said(row) == "keep"]
+        self.labels = sorted({row["label"] for row in candidates} - {None})
         self.conflict = len(self.labels) > 1 and not settled
-        self.junk = self.conflict and len(open_ones) >= settings.junk_copies
-        self.images.sort(key=lambda row: _rank(row, image))
-        best = [row["path"] for row in self.images if self._said(row) != "drop"][:1]
+        self.junk = self.conflict and len(candidates) >= settings.junk_copies
+        candidates.sort(key=lambda row: _rank(row, image))
+        best = [row["path"] for row in candidates[:1]]
         self.kept = settled or ([] if self.conflict else best)
-        self.images.sort(key=lambda row: row["path"] not in self.kept)
         self.oldest = min(self.images, key=lambda row: (row["batch_order"], row["path"]))["path"]
+        self.reference = min(self.images, key=lambda row: (row["path"] not in self.kept, _rank(row, image)))
 
     def _said(self, row: Mapping[str, Any]) -> str | None:
         verdict = self.verdicts.get(row["path"])
@@ -136,14 +136,14 @@ class _Picture:
         return (verdict.label if verdict else "") or row["label"] or None
 
     def rows(self) -> Iterator[tuple[str, str | None, Decision, str, str, str]]:
-        """Give the rows of ``Decisions.table``."""
+        """Give the rows of ``Decisions.table``, in the images' order."""
         for row in self.images:
             by = "person" if row["path"] in self.verdicts else "giemsa"
             yield row["path"], row["label"], self._decision(row), self._reason(row), self.oldest, by
 
     def group(self) -> Group:
         """Give the group as a person reviews it, with the kept image first."""
-        first = self.images[0]
+        first = self.reference
         members = tuple(
             Member(
                 path=row["path"],
@@ -153,7 +153,7 @@ class _Picture:
                 distance=_distance(first, row),
                 similarity=1.0 if row["pixel_hash"] == first["pixel_hash"] else row["likeness"],
             )
-            for row in self.images
+            for row in sorted(self.images, key=lambda row: row is not first)
         )
         exact = len({row["pixel_hash"] for row in self.images}) == 1
         keep = self.kept[0] if self.kept else None
@@ -173,7 +173,7 @@ class _Picture:
             return "the only one" if len(self.images) == 1 else f"the best of {len(self.images):,} copies"
         if not self.kept:
             return "a person dropped every other copy"
-        equal = row["pixel_hash"] == self.images[0]["pixel_hash"]
+        equal = row["pixel_hash"] == self.reference["pixel_hash"]
         how = "equal pixels" if equal else f"similarity {row['likeness']:.3f}"
         return f"copy of {self.kept[0]} ({how})"
 

@@ -1,0 +1,121 @@
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image as Pillow
+
+from giemsa.curation.audit import audit, content_key
+from giemsa.curation.audit_report import pictures, write_json
+from giemsa.data.sources import open_source
+from giemsa.errors import UsageError
+from giemsa.settings import Deduplicate, Image
+
+Pixels = NDArray[np.uint8]
+IMAGE = Image(size=96, crop_px=200, max_pixels=1_000_000, max_bytes=1_000_000)
+SETTINGS = Deduplicate(max_distance=8, min_similarity=0.9, symmetries=True, junk_copies=5)
+
+
+@pytest.fixture
+def folder(tmp_path: Path, cell: Callable[..., Pixels]) -> Path:
+    for seed in range(12):
+        save(tmp_path / "in" / ("ig" if seed % 2 else "monocyte") / f"{seed}.png", cell(seed))
+    return tmp_path / "in"
+
+
+def save(path: Path, pixels: Pixels) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Pillow.fromarray(pixels).save(path)
+
+
+def test_copies_conflicts_and_broken_files_are_all_named(folder: Path, cell: Callable[..., Pixels]) -> None:
+    save(folder / "ig" / "copy.bmp", cell(1))
+    save(folder / "ig" / "twin.png", cell(2))
+    (folder / "ig" / "cut.png").write_bytes((folder / "ig" / "1.png").read_bytes()[:200])
+    (folder / "ig" / "empty.jpg").touch()
+    found = audit(open_source(folder, IMAGE), IMAGE, SETTINGS)
+    assert found.images == 16
+    assert [path for path, _ in found.unreadable] == ["ig/cut.png", "ig/empty.jpg"]
+    told = {tuple(sorted(member.path for member in group.members)): group for group in found.groups}
+    assert set(told) == {("ig/1.png", "ig/copy.bmp"), ("ig/twin.png", "monocyte/2.png")}
+    assert told["ig/twin.png", "monocyte/2.png"].conflict
+    assert told["ig/1.png", "ig/copy.bmp"].keep == "ig/1.png"
+
+
+def test_junk_that_repeats_is_a_conflict_of_which_none_is_kept(folder: Path) -> None:
+    junk = np.random.default_rng(0).integers(0, 256, (96, 96, 3), dtype=np.uint8)
+    for number in range(6):
+        save(folder / ("ig" if number % 2 else "monocyte") / f"junk{number}.png", junk)
+    (group,) = audit(open_source(folder, IMAGE), IMAGE, SETTINGS).groups
+    assert group.junk
+    assert group.conflict
+    assert group.keep is None
+
+
+def test_images_that_another_source_holds_are_leaks(
+    folder: Path, tmp_path: Path, cell: Callable[..., Pixels]
+) -> None:
+    save(tmp_path / "test" / "seen.png", cell(3)[:, ::-1])
+    save(tmp_path / "test" / "new.png", cell(50))
+    found = audit(open_source(folder, IMAGE), IMAGE, SETTINGS, against=open_source(tmp_path / "test", IMAGE))
+    assert [(leak.paths, leak.against) for leak in found.leaks] == [(("ig/3.png",), ("seen.png",))]
+    assert found.groups == ()
+    assert found.images == 12
+
+
+def test_rows_of_an_npz_are_named_by_file_and_row(tmp_path: Path, cell: Callable[..., Pixels]) -> None:
+    images = np.stack([cell(1), cell(2), cell(1)])
+    np.savez(tmp_path / "cells.npz", images=images, labels=np.array(["ig", "ig", "ig"]))
+    (group,) = audit(open_source(tmp_path / "cells.npz", IMAGE), IMAGE, SETTINGS).groups
+    assert [member.path for member in group.members] == ["cells.npz#0", "cells.npz#2"]
+
+
+def test_a_source_of_nothing_but_broken_files_is_audited_too(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(b"no")
+    found = audit(open_source(tmp_path, IMAGE), IMAGE, SETTINGS)
+    assert found.images == len(found.unreadable) == 1
+    assert found.groups == ()
+
+
+def test_the_findings_are_json_by_the_contract(
+    folder: Path, tmp_path: Path, cell: Callable[..., Pixels]
+) -> None:
+    save(folder / "ig" / "twin.png", cell(2))
+    (folder / "ig" / "empty.jpg").touch()
+    target = tmp_path / "out" / "found.json"
+    write_json(target, audit(open_source(folder, IMAGE), IMAGE, SETTINGS))
+    told = json.loads(target.read_text("utf-8"))
+    assert told["images"] == 14
+    assert told["unreadable"] == [{"path": "ig/empty.jpg", "reason": "empty file (0 bytes)"}]
+    (group,) = told["groups"]
+    assert group["kind"] == "exact"
+    assert sorted(zip(group["paths"], group["labels"], strict=True)) == [
+        ("ig/twin.png", "ig"),
+        ("monocyte/2.png", "monocyte"),
+    ]
+    assert group["conflict"] is True
+    assert group["keep"] is None
+
+
+def test_a_place_that_cannot_be_written_is_named(tmp_path: Path, folder: Path) -> None:
+    (tmp_path / "file").touch()
+    found = audit(open_source(folder, IMAGE), IMAGE, SETTINGS)
+    with pytest.raises(UsageError, match="cannot be written"):
+        write_json(tmp_path / "file" / "found.json", found)
+
+
+def test_the_page_gets_each_groups_pictures(tmp_path: Path, cell: Callable[..., Pixels]) -> None:
+    np.savez(tmp_path / "cells.npz", images=np.stack([cell(1)] * 2), labels=np.array(["ig", "ig"]))
+    source = open_source(tmp_path / "cells.npz", IMAGE)
+    show = pictures(source, audit(source, IMAGE, SETTINGS))
+    assert show("cells.npz#0").startswith(b"\x89PNG")
+    assert show("cells.npz#1") == show("cells.npz#0")
+    assert show("elsewhere") == b""
+
+
+def test_equal_bytes_in_another_shape_are_another_content() -> None:
+    pixels = np.arange(24, dtype=np.uint8)
+    assert content_key(pixels.reshape(4, 6)) != content_key(pixels.reshape(6, 4))
+    assert content_key(b"x") == content_key(b"x")
