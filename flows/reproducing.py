@@ -1,11 +1,10 @@
 """Bring the stages of ``dvc.yaml`` up to date, one task run each."""
 
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
-from graphlib import TopologicalSorter
-from pathlib import Path
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path, PurePath
 from typing import Any
 
 from filelock import FileLock, Timeout
@@ -15,17 +14,15 @@ from prefect.client.schemas.objects import State, TaskRun
 from prefect.logging import get_run_logger
 from prefect.states import Completed, Failed
 from prefect.tasks import Task, exponential_backoff
+from ruamel.yaml import YAML
 
 from flows.commands import Ended, run
+from giemsa.errors import UsageError
 
 STAGE_TIMEOUT = timedelta(hours=6)
 PUSH_TIMEOUT = timedelta(hours=1)
 BUSY = "Busy"
 OFFLINE = "Offline"
-
-
-class StagesError(Exception):
-    """The graph cannot be read; the text is DVC's own."""
 
 
 @contextmanager
@@ -49,19 +46,31 @@ def alone(root: Path) -> Iterator[None]:
 
 
 def stages(root: Path) -> list[str]:
-    """List the stages of ``dvc.yaml`` so that each one follows what it depends on.
+    """List the stages of ``dvc.yaml`` so that each one follows those whose outputs it reads.
 
     Raises:
-        StagesError: if DVC cannot read the graph.
+        UsageError: if stages wait for each other.
     """
-    ended = run(["dvc", "dag", "--dot"], root)
-    if ended.code:
-        raise StagesError(ended.sentence)
-    graph: TopologicalSorter[str] = TopologicalSorter()
-    for line in ended.lines:
-        if names := re.findall(r'"([^"]+)"', line):
-            graph.add(names[-1], *names[:-1])
-    return [name for name in graph.static_order() if not name.endswith(".dvc")]
+    content = YAML(typ="safe", pure=True).load((root / "dvc.yaml").read_text(encoding="utf-8"))
+    made = {
+        PurePath(out if isinstance(out, str) else next(iter(out))): name
+        for name, stage in content["stages"].items()
+        for out in stage.get("outs", ())
+    }
+    graph = {
+        name: [made[out] for dep in stage.get("deps", ()) for out in made if _overlap(PurePath(dep), out)]
+        for name, stage in content["stages"].items()
+    }
+    try:
+        return list(TopologicalSorter(graph).static_order())
+    except CycleError as error:
+        circle = " → ".join(error.args[1])
+        message = f"The stages of dvc.yaml wait for each other ({circle}): mend their deps."
+        raise UsageError(message) from None
+
+
+def _overlap(one: PurePath, other: PurePath) -> bool:
+    return one.is_relative_to(other) or other.is_relative_to(one)
 
 
 def _may_pass(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:

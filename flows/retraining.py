@@ -12,7 +12,7 @@ from flows.artifacts import publish, read_json
 from flows.commands import run
 from flows.notifying import notify, notify_of_failure
 from flows.parameters import images_of, override
-from flows.reproducing import StagesError, alone, push, reproduce, stages
+from flows.reproducing import alone, push, reproduce, stages
 from flows.running import settle_in
 from giemsa.errors import GiemsaError
 from giemsa.workspace import Workspace, find_workspace
@@ -51,7 +51,7 @@ def retrain(
         override(workspace.params, overrides or {})
         with alone(workspace.root):
             states = _take_steps(workspace, images, promote=promote, force=force)
-    except (GiemsaError, StagesError) as error:
+    except GiemsaError as error:
         return Failed(message=str(error))
     return _conclude(states)
 

@@ -10,13 +10,16 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
-from typing import Never
+from typing import TYPE_CHECKING, Never
 
 from flows.leash import leashed
 from flows.services import POOL, Service, services, settings
 from giemsa.errors import GiemsaError, UsageError
 from giemsa.progress import say
 from giemsa.workspace import Workspace, find_workspace
+
+if TYPE_CHECKING:
+    from prefect.client.schemas.objects import State
 
 PATIENCE_S = 120.0
 SHORT_LIFE_S = 20.0
@@ -100,6 +103,7 @@ stop the program that holds it, or change the port in services.env."
         _start(running, stack)
     for service, running in zip(listening, started, strict=False):
         _wait_for(service, running)
+    _close_interrupted_runs(values)
     _deploy(workspace.root, env)
     _start(started[-1], stack)
     return started
@@ -117,7 +121,7 @@ def keep_up(started: list[Running]) -> Never:
             if running.is_alive():
                 continue
             _give_up_on_short_life(running)
-            say(f"{running.name} stopped ({running.last_words()}): starting it again.")
+            say(f"{running.name} stopped (see {running.log}): starting it again.")
             running.stop()
             running.start()
 
@@ -141,6 +145,20 @@ def _wait_for(service: Service, running: Running) -> None:
             raise GiemsaError(message)
         time.sleep(0.2)
     say(f"{service.name:8} {service.address}")
+
+
+def _close_interrupted_runs(values: Mapping[str, str]) -> None:
+    """Say of runs that were under way when the machine went down that they are no more; nothing runs yet."""
+    os.environ.update(values)  # Prefect reads them as it is imported
+    from prefect.client.orchestration import get_client
+    from prefect.client.schemas.filters import FlowRunFilter
+    from prefect.states import Crashed
+
+    under_way = {"state": {"type": {"any_": ["PENDING", "RUNNING", "CANCELLING"]}}}
+    with get_client(sync_client=True) as client:
+        for run in client.read_flow_runs(flow_run_filter=FlowRunFilter.model_validate(under_way)):
+            gone: State[None] = Crashed(message="The machine or its services went down in mid-run.")
+            client.set_flow_run_state(run.id, gone, force=True)
 
 
 def _deploy(root: Path, env: Mapping[str, str]) -> None:

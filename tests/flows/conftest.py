@@ -1,14 +1,10 @@
-"""Fixtures around a fake project; "flows" and "tests" are folders of the project, not installed packages."""
+"""Fixtures around a fake project."""
 
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parents[2]))
-
-from tests.flows.support import Services, make_project
+from tests.flows.support import Services, make_project, shared_services
 
 
 @pytest.fixture
@@ -19,13 +15,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-@pytest.fixture(scope="session")
-def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
-    """Run the services of ``make up`` for a fake project; in the end nothing of them is left."""
-    started = Services(make_project(tmp_path_factory.mktemp("services") / "project"))
-    try:
-        started.wait_until_up()
-        yield started
-    finally:
-        started.stop()
-        assert started.processes() == []
+@pytest.fixture
+def services(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> Services:
+    """Give the services of ``make up`` around a fake project."""
+    return shared_services(pytestconfig, tmp_path_factory)

@@ -6,14 +6,16 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import httpx
 import psutil  # type: ignore[import-untyped]
+import pytest
 from ruamel.yaml import YAML
 
 ROOT = Path(__file__).parents[2]
@@ -27,13 +29,13 @@ STAGES: dict[str, dict[str, Any]] = {
     "train": {"deps": ["images.txt", "reports/duplicates"], "params": ["train"], "outs": ["models/network"]},
     "register": {"deps": ["models/network"], "outs": [{"reports/registration.json": {"cache": False}}]},
 }
+CONFIG = """[core]
+    no_scm = true
+    remote = store
+['remote "store"']
+    url = {url}
+"""
 QUICK = {"PREFECT_WORKER_QUERY_SECONDS": "1", "PREFECT_DEPLOYMENT_CONCURRENCY_SLOT_WAIT_SECONDS": "2"}
-
-
-def dvc(folder: Path, *arguments: str) -> None:
-    subprocess.run(
-        [sys.executable, "-m", "dvc", *arguments], cwd=folder, check=True, capture_output=True, timeout=60
-    )
 
 
 def make_project(folder: Path) -> Path:
@@ -47,8 +49,8 @@ def make_project(folder: Path) -> Path:
     (folder / "classes.png").write_bytes(PIXEL)
     stages = {name: {"cmd": f"python work.py {name}"} | stage for name, stage in STAGES.items()}
     YAML().dump({"stages": stages}, folder / "dvc.yaml")
-    dvc(folder, "init", "--no-scm", "--quiet")
-    dvc(folder, "remote", "add", "--default", "--quiet", "store", str(folder.parent / "store"))
+    (folder / ".dvc").mkdir()
+    (folder / ".dvc" / "config").write_text(CONFIG.format(url=folder.parent / "store"))
     return folder
 
 
@@ -120,6 +122,19 @@ class Services:
         run: str = self.post(f"/deployments/{deployment}/create_flow_run", parameters=parameters)["id"]
         return run
 
+    def planned(self) -> Any:
+        """List the retrainings that wait for their time."""
+        retrain = {"id": {"any_": [self.deployment("retrain")["id"]]}}
+        state = {"type": {"any_": ["SCHEDULED"]}}
+        return self.post("/flow_runs/filter", deployments=retrain, flow_runs={"state": state})
+
+    @cached_property
+    def finished_run(self) -> str:
+        """Trigger a first retraining and wait for its end."""
+        run = self.trigger()
+        self.wait_for(run)
+        return run
+
     def state(self, run: str) -> dict[str, Any]:
         with suppress(httpx.TransportError):  # a server that is being started again
             answer: dict[str, Any] = self.api.get(f"/flow_runs/{run}").json()["state"]
@@ -146,9 +161,44 @@ class Services:
         self.process.wait(timeout=60)
 
 
+RUNNING = pytest.StashKey[Services]()
+
+
+def shared_services(config: pytest.Config, folders: pytest.TempPathFactory) -> Services:
+    """Give the services that all tests share: started once, and again where a test ended them."""
+    running = config.stash.get(RUNNING, None)
+    if running is None or running.process.poll() is not None:
+        running = Services(make_project(folders.mktemp("services") / "project"))
+        config.stash[RUNNING] = running
+        config.add_cleanup(running.stop)
+        running.wait_until_up()
+    return running
+
+
 def eventually(holds: Callable[[], object], timeout: float = 30) -> None:
     """Wait until something holds that other processes bring about."""
     deadline = time.monotonic() + timeout
     while not holds():
         assert time.monotonic() < deadline, "it did not come about in time"
         time.sleep(0.1)
+
+
+def change_images(services: Services) -> None:
+    """Give every stage something to do."""
+    images = services.root / "images.txt"
+    images.write_text(images.read_text() + "a")
+
+
+@contextmanager
+def held_in_training(services: Services, **parameters: Any) -> Iterator[str]:
+    """Trigger a retraining that stands in its training until the block ends."""
+    change_images(services)
+    held = services.root / "held"
+    held.unlink(missing_ok=True)
+    (services.root / "hold").touch()
+    run = services.trigger(**parameters)
+    try:
+        eventually(held.exists, 150)
+        yield run
+    finally:
+        (services.root / "hold").unlink()

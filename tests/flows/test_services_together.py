@@ -1,35 +1,12 @@
 """Real server, real worker, real deployments around a fake project: what a person triggers and sees."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
+import signal
 
 import pytest
 
-from tests.flows.support import Services, eventually
+from tests.flows.support import Services, eventually, held_in_training
 
 pytestmark = [pytest.mark.server, pytest.mark.xdist_group("services")]
-
-
-def change_images(services: Services) -> None:
-    """Give every stage something to do."""
-    images = services.root / "images.txt"
-    images.write_text(images.read_text() + "a")
-
-
-@contextmanager
-def held_in_training(services: Services, **parameters: Any) -> Iterator[str]:
-    """Trigger a retraining that stands in its training until the block ends."""
-    change_images(services)
-    held = services.root / "held"
-    held.unlink(missing_ok=True)
-    (services.root / "hold").touch()
-    run = services.trigger(**parameters)
-    try:
-        eventually(held.exists, 150)
-        yield run
-    finally:
-        (services.root / "hold").unlink()
 
 
 def stage_processes(services: Services) -> list[int]:
@@ -37,8 +14,8 @@ def stage_processes(services: Services) -> list[int]:
 
 
 def test_a_retraining_is_triggered_through_the_api_and_every_step_is_seen(services: Services) -> None:
-    run = services.trigger()
-    assert services.wait_for(run)["type"] == "COMPLETED", services.logs(run)
+    run = services.finished_run
+    assert services.state(run)["type"] == "COMPLETED", services.logs(run)
     steps = services.tasks(run)
     assert steps == dict.fromkeys(["deduplicate", "train", "register", "push"], "Completed")
     assert "training on fake cells" in services.logs(run)
@@ -48,7 +25,7 @@ def test_a_retraining_is_triggered_through_the_api_and_every_step_is_seen(servic
 
 
 def test_a_second_retraining_finds_everything_cached(services: Services) -> None:
-    services.wait_for(services.trigger())
+    assert services.finished_run
     run = services.trigger()
     assert services.wait_for(run)["message"] == "Nothing has changed: every step was up to date."
     assert set(services.tasks(run).values()) == {"Cached"}
@@ -67,13 +44,8 @@ def test_the_deployments_have_their_schedules_and_one_retraining_at_a_time(servi
 
 
 def test_scheduled_runs_wait_for_their_time(services: Services) -> None:
-    def planned() -> Any:
-        retrain = {"id": {"any_": [services.deployment("retrain")["id"]]}}
-        state = {"type": {"any_": ["SCHEDULED"]}}
-        return services.post("/flow_runs/filter", deployments=retrain, flow_runs={"state": state})
-
-    eventually(planned)
-    assert all(run["auto_scheduled"] for run in planned())
+    eventually(services.planned)
+    assert all(run["auto_scheduled"] for run in services.planned())
 
 
 def test_wrong_parameters_are_refused_before_anything_runs(services: Services) -> None:
@@ -86,24 +58,18 @@ def test_wrong_parameters_are_refused_before_anything_runs(services: Services) -
     assert "Traceback" not in services.logs(run)
 
 
-def test_cancelling_stops_the_stage_and_its_children(services: Services) -> None:
+def test_a_worker_killed_in_mid_training_leaves_no_orphan_and_the_next_in_line_goes_on(
+    services: Services,
+) -> None:
     with held_in_training(services) as run:
-        services.post(f"/flow_runs/{run}/set_state", state={"type": "CANCELLING", "name": "Cancelling"})
-        assert services.wait_for(run)["type"] == "CANCELLED"
-        eventually(lambda: not stage_processes(services))
-    assert not (services.root / "models" / "network").exists()
-
-
-def test_a_worker_killed_in_mid_training_leaves_no_orphan_and_is_replaced(services: Services) -> None:
-    with held_in_training(services) as run:
-        (worker,) = [
-            process for process in services.running("worker start") if "leash" not in process.cmdline()[2]
-        ]
-        worker.kill()
+        second = services.trigger()
+        eventually(lambda: services.state(second)["name"] == "AwaitingConcurrencySlot", 60)
+        services.program("worker start").kill()
         assert services.wait_for(run)["type"] == "CRASHED"
         eventually(lambda: not stage_processes(services))
-    again = services.trigger()
-    assert services.wait_for(again)["type"] == "COMPLETED", services.logs(again)
+        assert not (services.root / "models" / "network").exists()
+    assert services.wait_for(second)["type"] == "COMPLETED", services.logs(second)
+    assert services.tasks(second)["train"] == "Completed"
 
 
 def test_a_server_restarted_in_mid_run_loses_nothing(services: Services) -> None:
@@ -116,3 +82,11 @@ def test_a_server_restarted_in_mid_run_loses_nothing(services: Services) -> None
         eventually(lambda: services.state(run)["type"] == "RUNNING", 60)
     assert services.wait_for(run)["type"] == "COMPLETED", services.logs(run)
     eventually(lambda: set(services.tasks(run).values()) == {"Completed"})
+
+
+def test_one_interrupt_stops_everything(services: Services) -> None:
+    with held_in_training(services):
+        services.process.send_signal(signal.SIGINT)
+        assert services.process.wait(60) == 0
+        assert services.said().endswith("Everything is stopped.\n")
+        assert services.processes() == []
