@@ -1,0 +1,64 @@
+"""``giemsa audit``: the contract that other programs rely on."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image as Pillow
+from typer.testing import CliRunner
+
+from giemsa.cli import audit  # noqa: F401  (registers the command)
+from giemsa.cli.app import app
+from giemsa.errors import UsageError
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder without a project, with a source of four images of which two are the same."""
+    monkeypatch.chdir(tmp_path)
+    random = np.random.default_rng(0)
+    for seed, name in enumerate(("ig/a.png", "ig/b.png", "monocyte/c.png")):
+        (tmp_path / "cells" / name).parent.mkdir(parents=True, exist_ok=True)
+        pixels = random.integers(0, 256, (40, 40 + seed, 3), dtype=np.uint8)
+        Pillow.fromarray(pixels).save(tmp_path / "cells" / name)
+    (tmp_path / "cells/monocyte/d.png").write_bytes((tmp_path / "cells/ig/a.png").read_bytes())
+    return tmp_path
+
+
+def test_findings_and_page_are_written_and_nothing_else(here: Path) -> None:
+    done = CliRunner().invoke(app, ["audit", "cells", "--json", "found.json", "--html", "page.html"])
+    assert done.exit_code == 0, done.output
+    assert sorted(path.name for path in here.iterdir()) == ["cells", "found.json", "page.html"]
+    told = json.loads((here / "found.json").read_text("utf-8"))
+    assert told["images"] == 4
+    assert told["unreadable"] == []
+    assert told["groups"] == [
+        {
+            "kind": "exact",
+            "paths": ["ig/a.png", "monocyte/d.png"],
+            "labels": ["ig", "monocyte"],
+            "conflict": True,
+            "junk": False,
+            "keep": None,
+        }
+    ]
+    assert "found.json" in done.output
+    assert "monocyte/d.png" in (here / "page.html").read_text("utf-8")
+
+
+def test_a_second_source_is_held_against_the_first(here: Path) -> None:
+    (here / "test").mkdir()
+    (here / "test/seen.png").write_bytes((here / "cells/ig/b.png").read_bytes())
+    done = CliRunner().invoke(app, ["audit", "cells", "--json", "found.json", "--against", "test"])
+    assert done.exit_code == 0, done.output
+    told = json.loads((here / "found.json").read_text("utf-8"))
+    assert told["leaks"] == [{"paths": ["ig/b.png"], "against": ["seen.png"]}]
+
+
+@pytest.mark.parametrize("source", ["missing", "cells/ig/a.png"])
+def test_what_is_no_source_is_told_in_one_sentence(here: Path, source: str) -> None:
+    done = CliRunner().invoke(app, ["audit", source, "--json", "found.json"])
+    assert isinstance(done.exception, UsageError)
+    assert source in str(done.exception)
+    assert not (here / "found.json").exists()
