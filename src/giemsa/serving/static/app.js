@@ -6,7 +6,8 @@ const SIDE_BY_SIDE = 2;
 const UNSURE = 0.8;
 const $ = (id) => document.getElementById(id);
 let classes = [];
-let cells = []; // {file, path, row, node, corrected}
+let cells = []; // {file, order, path, row, node, corrected}
+let placed = 0; // batches answer in any order, cells stand in the files' order
 let token = sessionStorage.getItem("token") || "";
 
 async function ask(path, options = {}) {
@@ -42,14 +43,19 @@ async function judge(files) {
     return;
   }
   const batches = [];
-  for (let at = 0; at < fresh.length; at += BATCH) batches.push(fresh.slice(at, at + BATCH));
+  for (let at = 0; at < fresh.length; at += BATCH) {
+    const place = document.createComment("");
+    $("grid").append(place);
+    batches.push({ files: fresh.slice(at, at + BATCH), place, order: placed + at });
+  }
+  placed += fresh.length;
   let done = 0;
   $("progress").hidden = false;
   $("results").hidden = false;
   const worker = async () => {
     for (let batch = batches.shift(); batch; batch = batches.shift()) {
       await send(batch);
-      done += batch.length;
+      done += batch.files.length;
       $("progress").value = done / fresh.length;
       $("status").textContent = `${done} of ${fresh.length} images judged.`;
       summarize();
@@ -65,16 +71,17 @@ async function judge(files) {
 
 async function send(batch) {
   const form = new FormData();
-  for (const file of batch) form.append("files", file, file.webkitRelativePath || file.name);
+  for (const file of batch.files) form.append("files", file, file.webkitRelativePath || file.name);
   const rows = await (await ask("/predict", { method: "POST", body: form })).json();
   const nodes = document.createDocumentFragment();
   rows.forEach((row, index) => {
-    const cell = { file: batch[index], path: row.path, row, corrected: "" };
+    const cell = { file: batch.files[index], order: batch.order + index, path: row.path, row, corrected: "" };
     cell.node = draw(cell);
     cells.push(cell);
     nodes.append(cell.node);
   });
-  $("grid").append(nodes);
+  batch.place.replaceWith(nodes);
+  cells.sort((one, other) => one.order - other.order);
 }
 
 function draw(cell) {
