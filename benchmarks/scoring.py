@@ -75,7 +75,13 @@ def main() -> None:
         latency(predictor, [file.read_bytes() for file in files[:200]])
 
 
-def arrays(model: Path, network: Any, views: NDArray[np.uint8], temperature: float, scratch: Path) -> None:
+def arrays(
+    model: Path,
+    network: Any,  # noqa: ANN401 - Keras is not typed
+    views: NDArray[np.uint8],
+    temperature: float,
+    scratch: Path,
+) -> None:
     """Compare scoring of prepared pictures."""
     import tensorflow as tf
 
@@ -112,7 +118,11 @@ def arrays(model: Path, network: Any, views: NDArray[np.uint8], temperature: flo
 
 
 def from_files(
-    files: list[Path], predictor: Predictor, network: Any, temperature: float, scratch: Path
+    files: list[Path],
+    predictor: Predictor,
+    network: Any,  # noqa: ANN401 - Keras is not typed
+    temperature: float,
+    scratch: Path,
 ) -> None:
     """Compare the way from files to probabilities."""
     image = predictor.scorer.image
