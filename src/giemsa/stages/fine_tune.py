@@ -1,6 +1,7 @@
 """Fine-tune a pretrained MobileNetV3: the head on its frozen base, then its layers too."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from giemsa.errors import UsageError
@@ -8,9 +9,11 @@ from giemsa.progress import say
 from giemsa.registry.training_runs import epoch_figures, training_run
 from giemsa.settings import FineTune, Image, Reject
 from giemsa.stages.learning import describe, read_lesson, tell, write_model
+from giemsa.training.budget import affordable_epochs
 from giemsa.training.bundle import BundleInfo, Epoch
 from giemsa.training.fine_tuning import fit_head, freeze, pretrain
-from giemsa.training.fitting import Fit, Phase, epochs_within, make_reproducible
+from giemsa.training.fitting import Fit, Phase
+from giemsa.training.learner import make_reproducible
 from giemsa.training.networks import mobilenet, sized
 from giemsa.training.weights import RANDOM, Origin
 from giemsa.workspace import Workspace
@@ -18,7 +21,6 @@ from giemsa.workspace import Workspace
 if TYPE_CHECKING:
     from giemsa.registry.tracking import Run
 
-RATE = 500.0  # cells of 96 px a second on two cores, see benchmarks/training.py
 HEAD, TUNED = "frozen-head", "fine-tuned"
 
 
@@ -30,8 +32,16 @@ def run(workspace: Workspace, *, image: Image, fine_tune: FineTune, reject: Reje
         UsageError: if there are no curated cells, no pretrained weights to be had, or MLflow is not there.
     """
     lesson = read_lesson(workspace, image)
+    build = partial(
+        mobilenet,
+        len(lesson.classes),
+        backbone=fine_tune.backbone,
+        enlarged=fine_tune.enlarged_px,
+        dropout=fine_tune.dropout,
+    )
+    epochs = affordable_epochs(fine_tune, [build(size=image.size)], len(lesson.train))
     make_reproducible(fine_tune.seed)
-    network = mobilenet(len(lesson.classes), backbone=fine_tune.backbone, dropout=fine_tune.dropout)
+    network = build()
     origin = _weights(workspace, network, fine_tune, drawn=lesson.drawn)
     facts = {"family": "mobilenet", "weights": origin.sentence, "pretrained": origin.pretrained}
 
@@ -43,7 +53,6 @@ def run(workspace: Workspace, *, image: Image, fine_tune: FineTune, reject: Reje
         before = fit_head(network, lesson.train, lesson.validation, fine_tune, _telling(HEAD, live))
     write_model(workspace, sized(network, image.size), info, before, lesson, reject)
 
-    epochs = max(1, int(epochs_within(fine_tune, rate=RATE, cells=len(lesson.train))))
     info = describing(TUNED, f"{fine_tune.backbone}, head, then all but {fine_tune.frozen_layers} layers")
     freeze(network, fine_tune.frozen_layers)
     with training_run(workspace, info) as live:

@@ -1,15 +1,18 @@
 """Train a convolutional network from scratch."""
 
+from functools import partial
+
 from giemsa.registry.training_runs import epoch_figures, training_run
 from giemsa.settings import Image, Reject, Train
 from giemsa.stages.learning import describe, read_lesson, tell, write_model
+from giemsa.training.budget import affordable_epochs
 from giemsa.training.bundle import Epoch
-from giemsa.training.fitting import Fit, Phase, epochs_within, make_reproducible
+from giemsa.training.fitting import Fit, Phase
+from giemsa.training.learner import make_reproducible
 from giemsa.training.networks import residual_network, sized
 from giemsa.workspace import Workspace
 
-RATE = 300.0  # cells of 96 px a second on two cores, see benchmarks/training.py
-COARSE = 2 / 3  # side of the first phase's pictures
+COARSE = 2 / 3  # side of the first phase's pictures: half of the work, and nearly as much learnt
 NAME = "cnn"
 
 
@@ -21,13 +24,17 @@ def run(workspace: Workspace, *, image: Image, train: Train, reject: Reject) -> 
         UsageError: if there are no curated cells, or MLflow is not there.
     """
     lesson = read_lesson(workspace, image)
-    make_reproducible(train.seed)
-    network = residual_network(len(lesson.classes), widths=train.widths, dropout=train.dropout)
-    epochs = epochs_within(train, rate=RATE / (0.5 + 0.5 * COARSE**2), cells=len(lesson.train))
+    build = partial(residual_network, len(lesson.classes), widths=train.widths, dropout=train.dropout)
+    sides = (8 * round(image.size * COARSE / 8), image.size)
+    epochs = affordable_epochs(train, [build(size=side) for side in sides], len(lesson.train))
     phases = [
-        Phase("coarse", int(epochs / 2), 8 * round(image.size * COARSE / 8)),
-        Phase("full", max(1, int(epochs) - int(epochs / 2)), image.size),
+        Phase(name, share, side)
+        for name, share, side in zip(
+            ("coarse", "full"), (epochs // 2, epochs - epochs // 2), sides, strict=True
+        )
     ]
+    make_reproducible(train.seed)
+    network = build()
     info = describe(
         lesson,
         image,
@@ -37,7 +44,7 @@ def run(workspace: Workspace, *, image: Image, train: Train, reject: Reject) -> 
         family="cnn",
         weights="random, trained from scratch",
         pretrained=False,
-        recipe=f"residual network {train.widths}, {sum(phase.epochs for phase in phases)} epochs at most",
+        recipe=f"residual network {train.widths}, {epochs} epochs at most",
     )
     with training_run(workspace, info) as live:
 

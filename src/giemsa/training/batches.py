@@ -34,6 +34,11 @@ class Labelled:
         return len(self.labels)
 
 
+def batches_in(cells: Labelled, batch_size: int) -> int:
+    """Tell how many batches one epoch of ``cells`` makes."""
+    return len(cells) // _even(batch_size, cells)
+
+
 def shuffled_batches(
     cells: Labelled, *, batch_size: int, size: int, seed: int, epoch: int
 ) -> Iterator[Batch]:
@@ -43,7 +48,8 @@ def shuffled_batches(
 
     Args:
         cells: what to learn from.
-        batch_size: cells in a batch; the rest of an epoch that fills none waits for another epoch.
+        batch_size: cells in a batch, made even and no larger than there are cells; the rest of an epoch that
+            fills none waits for another epoch.
         size: side of the pictures, in pixels.
         seed: of order and augmentation.
         epoch: counted from 1.
@@ -52,8 +58,8 @@ def shuffled_batches(
         Pictures, shape ``(batch, size, size, 3)``, uint8, and class indices, shape ``(batch,)``.
     """
     order = np.random.default_rng((seed, epoch)).permutation(len(cells))
-    batch_size = min(batch_size, len(cells))
-    starts = range(0, len(order) - batch_size + 1, batch_size)
+    batch_size = _even(batch_size, cells)
+    starts = range(0, batches_in(cells, batch_size) * batch_size, batch_size)
 
     def picture(row: int) -> NDArray[np.uint8]:
         return augment(cells.views[row], size, generator(seed, epoch, row))
@@ -67,6 +73,11 @@ def shuffled_batches(
                 yield _ready(*waiting.popleft(), cells)
         while waiting:
             yield _ready(*waiting.popleft(), cells)
+
+
+def _even(batch_size: int, cells: Labelled) -> int:
+    """Two threads share a batch."""
+    return max(2, min(batch_size, len(cells)) // 2 * 2)
 
 
 def _ready(rows: NDArray[np.int64], pictures: list[Future[NDArray[np.uint8]]], cells: Labelled) -> Batch:

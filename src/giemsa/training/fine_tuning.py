@@ -4,12 +4,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from giemsa.settings import FineTune
 from giemsa.training.batches import Labelled
 from giemsa.training.bundle import Epoch
-from giemsa.training.fitting import OnEpoch, class_weights, macro_f1, predict
+from giemsa.training.fitting import OnEpoch, class_weights, validation_scores
+from giemsa.training.learner import predict
 from giemsa.training.networks import BACKBONES
 from giemsa.training.weights import Origin, load_pretrained
 
@@ -80,7 +80,7 @@ def fit_head(
             shuffle=False,
             verbose=0,
         ).history
-        scores = _scores(head.predict(unseen, verbose=0), validation)
+        scores = validation_scores(head.predict(unseen, verbose=0), validation)
         epoch = Epoch(
             number, "head", settings.head_learning_rate, said["loss"][0], said["accuracy"][0], *scores
         )
@@ -88,14 +88,6 @@ def fit_head(
         on_epoch(epoch)
     network.get_layer("scores").set_weights(head.get_weights())
     return history
-
-
-def _scores(logits: NDArray[np.float32], cells: Labelled) -> tuple[float, float, float]:
-    from scipy.special import log_softmax
-
-    answers = logits.argmax(axis=1)
-    loss = -float(log_softmax(logits, axis=1)[np.arange(len(cells)), cells.labels].mean())
-    return loss, float((answers == cells.labels).mean()), macro_f1(cells.labels, answers, cells.classes)
 
 
 def _backbone(backbone: str, weights: str | None) -> Any:

@@ -4,6 +4,7 @@ Every network takes RGB images in 0..255 and gives ``logits`` and the penultimat
 whoever scores with it needs no preprocessing of his own.
 """
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -42,7 +43,9 @@ def residual_network(
     return _with_head(image, layers.GlobalAveragePooling2D(name="pooled")(x), classes, dropout, "residual")
 
 
-def mobilenet(classes: int, *, backbone: str, dropout: float, size: int | None = None) -> keras.Model:
+def mobilenet(
+    classes: int, *, backbone: str, enlarged: int, dropout: float, size: int | None = None
+) -> keras.Model:
     """Build MobileNetV3 (Howard et al., 2019) with one dense layer on its pooled features, weights random.
 
     Its batch normalisation stays as it is: the pretrained weights carry it folded into the convolutions,
@@ -51,19 +54,34 @@ def mobilenet(classes: int, *, backbone: str, dropout: float, size: int | None =
     Args:
         classes: number of logits.
         backbone: a key of ``BACKBONES``.
+        enlarged: side in pixels to which the input is brought first; the backbone learnt from larger ones.
         dropout: share of features dropped before the last layer, 0..1.
         size: side of the input in pixels; ``None`` accepts any.
     """
     name, alpha = BACKBONES[backbone]
     image = keras.Input((size, size, 3), name="image")
     base = getattr(keras.applications, name)(
-        input_tensor=image, alpha=alpha, include_top=False, weights=None, include_preprocessing=True
+        input_tensor=layers.Resizing(enlarged, enlarged, name="enlarged")(image),
+        alpha=alpha,
+        include_top=False,
+        weights=None,
+        include_preprocessing=True,
     )
     for layer in base.layers:
         if isinstance(layer, layers.BatchNormalization):
             layer.trainable = False
     features = layers.GlobalAveragePooling2D(name="pooled")(base.output)
     return _with_head(image, features, classes, dropout, "mobilenet")
+
+
+def multiply_adds(network: keras.Model) -> int:
+    """Count the multiplications that one picture costs; the network must have been built for one size."""
+    total = 0
+    for layer in network.layers:
+        if (kernel := getattr(layer, "kernel", None)) is not None:
+            places = math.prod(layer.output.shape[1:-1])
+            total += math.prod(kernel.shape) * places
+    return total
 
 
 def sized(network: keras.Model, size: int) -> keras.Model:

@@ -58,8 +58,8 @@ def load_pretrained(base: Any, backbone: str, folder: Path, *, download: Any) ->
         base.set_weights(download().get_weights())
     except Exception as error:
         message = (
-            f"No pretrained weights for {backbone}: {folder} and the folder in {FOLDER_VARIABLE} hold none of "
-            f"known checksum and the download failed; put the file there, or set fine_tune.weights to none."
+            f"No pretrained weights for {backbone}: {folder} and the folder in {FOLDER_VARIABLE} hold no "
+            "file of known checksum, and the download failed: put it there, or set fine_tune.weights to none."
         )
         raise UsageError(message) from error
     return Origin("ImageNet (downloaded by Keras)", pretrained=True)
