@@ -3,7 +3,7 @@
 import os
 import sys
 
-from giemsa.cli import audit, doctor, drift, ingest, models, predict, run, serve, summary, track
+from giemsa.cli import audit, doctor, drift, ingest, lineage, models, predict, run, serve, summary, track
 from giemsa.cli.app import app
 from giemsa.errors import GiemsaError
 
@@ -13,6 +13,7 @@ __all__ = [
     "doctor",
     "drift",
     "ingest",
+    "lineage",
     "main",
     "models",
     "predict",

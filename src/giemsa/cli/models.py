@@ -86,7 +86,8 @@ def rollback(why: Why = "A person's decision.") -> None:
 
 @models.command("history")
 def show_history() -> None:
-    """Tell who made which version champion, when and why; nothing is ever removed."""
+    """Tell who made which version champion, when and why; writes reports/models.html too."""
+    from giemsa.registry.chronicle import write_chronicle
     from giemsa.registry.promotion import history
     from giemsa.settings import load_params
     from giemsa.workspace import find_workspace
@@ -100,6 +101,7 @@ def show_history() -> None:
             interval = f"({condition['low']:+.4f} to {condition['high']:+.4f})"
             limit = f"limit {condition['limit']:+.4f}"
             typer.echo(f"    {sign}  {condition['name']} {condition['figure']:+.4f} {interval}, {limit}")
+    write_chronicle(workspace, name)
 
 
 def _line(version: "ModelVersion", titles: list[str]) -> str:

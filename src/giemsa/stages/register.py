@@ -5,6 +5,7 @@ from dataclasses import asdict
 from typing import Any
 
 from giemsa.errors import UsageError
+from giemsa.registry.chronicle import write_chronicle
 from giemsa.registry.connection import connect
 from giemsa.registry.registration import settle
 from giemsa.registry.training_runs import record_evaluation, run_of
@@ -30,6 +31,7 @@ def run(workspace: Workspace, *, register: Register, evaluate: Evaluate) -> None
     run_id = str(training.info.run_id) if training else None
     receipt = settle(workspace, bundle, figures, run_id=run_id, register=register, evaluate=evaluate)
     record_evaluation(workspace, metrics)
+    write_chronicle(workspace, register.model)
     with whole(workspace.registration) as partial:
         text = json.dumps(asdict(receipt), indent=2, ensure_ascii=False)
         partial.write_text(text + "\n", encoding="utf-8")

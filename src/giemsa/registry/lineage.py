@@ -1,0 +1,121 @@
+"""Where a prediction comes from: model, run, parameters, commit, data, and back to the images."""
+
+import csv
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pyarrow.parquet as pq
+
+from giemsa.data.curated import read_curated, read_splits
+from giemsa.errors import UsageError
+from giemsa.registry.connection import connect
+from giemsa.registry.fingerprints import content_hash
+from giemsa.registry.versions import aliases, find, versions
+from giemsa.settings import params_or_defaults
+from giemsa.workspace import Workspace
+
+if TYPE_CHECKING:
+    from mlflow.entities.model_registry import ModelVersion
+
+Facts = Mapping[str, str]
+
+
+def trace(what: str, workspace: Workspace) -> Facts:
+    """Tell where something comes from.
+
+    Args:
+        what: a table of predictions (``.parquet``), a registered version, or an image file.
+        workspace: the project.
+
+    Raises:
+        UsageError: if it is none of these, or nothing is known of it.
+    """
+    path = Path(what)
+    if path.suffix.lower() == ".parquet" and path.is_file():
+        facts = pq.read_schema(path).metadata or {}
+        model = facts.get(b"model", b"").decode()
+        if not model:
+            message = f'{path} does not say which model wrote it: only tables of "giemsa predict" do.'
+            raise UsageError(message)
+        if Path(model).is_dir():
+            return {"model": model, "data": facts[b"data"].decode()}
+        return of_version(find(model, workspace), workspace)
+    if path.is_file():
+        return of_image(path, workspace)
+    return of_version(find(what, workspace), workspace)
+
+
+def of_version(version: "ModelVersion", workspace: Workspace) -> Facts:
+    """Tell how a registered version came about, and how to bring its data back."""
+    tags = version.tags
+    data, commit = tags.get("dvc_data_hash", ""), tags.get("git_commit", "")
+    holders = aliases(connect(workspace), version.name)
+    facts = {
+        "model": f"{version.name}/{version.version}",
+        "aliases": ", ".join(alias for alias, holder in holders.items() if holder == str(version.version)),
+        "trained as": tags.get("trained_model", ""),
+        "run": version.run_id or "",
+        "parameters": tags.get("params_hash", ""),
+        "commit": commit + (" with uncommitted changes" if tags.get("git_changed") == "true" else ""),
+        "data": data,
+        "splits": tags.get("dvc_splits_hash", ""),
+        "verdict": json.loads(tags["gate"])["verdict"]["reason"] if "gate" in tags else "",
+        "its data": f"git checkout {commit} && dvc pull",
+    }
+    if workspace.curated.is_dir() and content_hash(workspace.curated) == data:
+        facts["its data"] = f"{workspace.curated} and {workspace.splits}, as they stand ({_sides(workspace)})"
+    return {name: fact for name, fact in facts.items() if fact}
+
+
+def of_image(path: Path, workspace: Workspace) -> Facts:
+    """Tell what became of an image: where it is kept, on which side, who corrected it, who learned from it.
+
+    Raises:
+        UsageError: if the image never came in.
+    """
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    facts: dict[str, str] = {"sha256": digest, **_correction(digest, workspace)}
+    if workspace.curated.is_dir():
+        columns = ["path", "label", "group", "batch", "sha256"]
+        for row in read_curated(workspace.curated, columns).to_pylist():
+            if row["sha256"] == digest:
+                facts |= {key: str(row[key]) for key in columns if row[key]}
+                facts["side"] = _side_of(row["path"], workspace)
+                facts["versions trained on these data"] = ", ".join(_trained_on_these(workspace))
+    if len(facts) == 1:
+        message = f"{path} is not among the curated cells, nor was it ever corrected."
+        raise UsageError(message)
+    return {name: fact for name, fact in facts.items() if fact}
+
+
+def _sides(workspace: Workspace) -> str:
+    counts = read_splits(workspace.splits)["side"].value_counts().sort_index()
+    return ", ".join(f"{count:,} {side}" for side, count in counts.items())
+
+
+def _side_of(path: str, workspace: Workspace) -> str:
+    splits = read_splits(workspace.splits)
+    found = splits.loc[splits["path"] == path, "side"]
+    return str(found.iloc[0]) if len(found) else ""
+
+
+def _trained_on_these(workspace: Workspace) -> list[str]:
+    data = content_hash(workspace.curated)
+    name = params_or_defaults(workspace.params).register_.model
+    found = versions(connect(workspace), name)
+    return [f"{name}/{one.version}" for one in found if one.tags.get("dvc_data_hash") == data]
+
+
+def _correction(digest: str, workspace: Workspace) -> dict[str, str]:
+    record = workspace.inbox / "corrections.csv"
+    if not record.is_file():
+        return {}
+    with record.open(encoding="utf-8", newline="") as stream:
+        lines = [line for line in csv.DictReader(stream) if line["sha256"] == digest]
+    if not lines:
+        return {}
+    last = lines[-1]
+    return {"corrected": f"from {last['predicted']} to {last['label']} by {last['who']}, {last['when']}"}
