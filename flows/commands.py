@@ -40,8 +40,8 @@ class Ended:
         framed = [line.removeprefix("ERROR: ") for line in self.lines if line.startswith("ERROR:")]
         if framed and not any("failed to run:" in line for line in framed):
             return framed[-1]
-        silent = f"it ended with exit code {self.code}" if self.code else "it said nothing"
-        return own[-1] if own else silent
+        silent = f"it ended with exit code {self.code}" if self.code else "done"
+        return own[-1].strip() if own else silent
 
     def said(self, *phrases: str) -> bool:
         """Tell whether one of its lines holds one of ``phrases``."""

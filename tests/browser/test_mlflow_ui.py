@@ -30,7 +30,7 @@ def experiment(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFac
         run = client.create_run(number, run_name=name)
         client.log_metric(run.info.run_id, "val_accuracy", accuracy)
         client.set_terminated(run.info.run_id)
-        version = client.create_model_version(MODEL, f"file:{services.root}/models", run_id=run.info.run_id)
+        version = client.create_model_version(MODEL, run.info.artifact_uri, run_id=run.info.run_id)
         client.set_registered_model_alias(MODEL, alias, version.version)
     return services, number
 

@@ -69,11 +69,12 @@ class Services:
         self.ports = {name: free_port() for name in ("PREFECT_SERVER_API", "MLFLOW", "REPORTS")}
         self.mark = f"GIEMSA_TEST_{uuid4().hex}"
         ports = {f"{name}_PORT": str(port) for name, port in self.ports.items()}
+        self.env = {**os.environ, **QUICK, **ports, self.mark: "1"}
         log = (root.parent / "up.log").open("wb")
         self.process = subprocess.Popen(
             [sys.executable, "-m", "flows.up"],
             cwd=root,
-            env={**os.environ, **QUICK, **ports, self.mark: "1"},
+            env=self.env,
             stdout=log,
             stderr=subprocess.STDOUT,
         )
@@ -81,6 +82,14 @@ class Services:
 
     def address(self, name: str) -> str:
         return f"http://127.0.0.1:{self.ports[name]}"
+
+    def call(self, *arguments: str) -> str:
+        """Run Python as a person would beside the services; give what it said."""
+        command = [sys.executable, *arguments]
+        done = subprocess.run(
+            command, cwd=self.root, env=self.env, check=True, capture_output=True, text=True, timeout=120
+        )
+        return done.stdout
 
     def said(self) -> str:
         return (self.root.parent / "up.log").read_text()
@@ -127,6 +136,10 @@ class Services:
         retrain = {"id": {"any_": [self.deployment("retrain")["id"]]}}
         state = {"type": {"any_": ["SCHEDULED"]}}
         return self.post("/flow_runs/filter", deployments=retrain, flow_runs={"state": state})
+
+    def runs(self, flow: str) -> Any:
+        """List the runs of a deployment."""
+        return self.post("/flow_runs/filter", deployments={"id": {"any_": [self.deployment(flow)["id"]]}})
 
     @cached_property
     def finished_run(self) -> str:

@@ -37,7 +37,7 @@ def test_the_stages_own_last_words_are_told_without_dvcs_frame(lines: tuple[str,
 
 
 def test_silence_is_no_failure() -> None:
-    assert Ended(0, ()).sentence == "it said nothing"
+    assert Ended(0, ()).sentence == "done"
 
 
 def test_standard_error_and_output_are_one_stream_of_lines(tmp_path: Path) -> None:

@@ -1,9 +1,11 @@
 """The real graph on drawn cells, retrained through the API of a real server by a real worker."""
 
 import sqlite3
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 from ruamel.yaml import YAML
 
@@ -36,39 +38,67 @@ def small_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-def deploy(services: Services, root: Path) -> str:
-    """Deploy the flow once more, for another project on the same server and worker."""
-    retrain = services.deployment("retrain")
-    kept = ("flow_id", "entrypoint", "work_pool_name", "parameter_openapi_schema")
-    there = {"prefect.deployments.steps.set_working_directory": {"directory": str(root)}}
-    body: dict[str, Any] = {name: retrain[name] for name in kept}
-    deployed: str = services.post("/deployments/", **body, name="small", pull_steps=[there])["id"]
-    return deployed
+@dataclass(frozen=True)
+class Small:
+    """The small project on the shared server and worker."""
+
+    root: Path
+    services: Services
+
+    def run(self, flow: str, **parameters: Any) -> str:
+        """Run a flow in this project to its end, which must be a good one."""
+        known = self.services.deployment(flow)
+        kept = ("flow_id", "entrypoint", "work_pool_name", "parameter_openapi_schema")
+        there = {"prefect.deployments.steps.set_working_directory": {"directory": str(self.root)}}
+        body: dict[str, Any] = {name: known[name] for name in kept}
+        deployed = self.services.post("/deployments/", **body, name="small", pull_steps=[there])["id"]
+        path = f"/deployments/{deployed}/create_flow_run"
+        run: str = self.services.post(path, parameters=parameters)["id"]
+        state = self.services.wait_for(run, PATIENCE_S)
+        assert state["type"] == "COMPLETED", (state["message"], self.services.logs(run)[-3000:])
+        return run
+
+    def shown(self, run: str) -> set[str]:
+        """Name the artifacts of a run."""
+        artifacts = self.services.post("/artifacts/filter", artifacts={"flow_run_id": {"any_": [run]}})
+        return {each["key"] for each in artifacts}
+
+    def trained(self) -> int:
+        """Count the runs in MLflow."""
+        with sqlite3.connect(self.root / "mlflow.db") as database:
+            count: int = database.execute("SELECT COUNT(*) FROM runs").fetchone()[0]
+        return count
 
 
-def runs(root: Path) -> int:
-    with sqlite3.connect(root / "mlflow.db") as database:
-        count: int = database.execute("SELECT COUNT(*) FROM runs").fetchone()[0]
-    return count
+@pytest.fixture
+def small(services: Services, small_project: Path) -> Small:
+    return Small(small_project, services)
 
 
-def test_drawn_cells_become_a_champion_and_a_second_time_everything_is_cached(
-    services: Services, small_project: Path
-) -> None:
-    deployment = deploy(services, small_project)
-    run = services.post(f"/deployments/{deployment}/create_flow_run")["id"]
-    state = services.wait_for(run, PATIENCE_S)
-    assert state["type"] == "COMPLETED", (state["message"], services.logs(run)[-3000:])
-    steps = services.tasks(run)
-    first = f"ingest {small_project / 'inbox'}"
-    assert steps == dict.fromkeys([first, *STAGES, "push"], "Completed")
-    artifacts = services.post("/artifacts/filter", artifacts={"flow_run_id": {"any_": [run]}})
-    shown = {each["key"] for each in artifacts}
-    assert shown >= {"duplicates", "classes", "evaluation", "confusion", "decision", "gate"}
-    assert "Traceback" not in services.logs(run)
+def test_drawn_cells_become_a_champion_and_a_second_time_everything_is_cached(small: Small) -> None:
+    run = small.run("retrain")
+    steps = [f"ingest {small.root / 'inbox'}", *STAGES, "push"]
+    assert small.services.tasks(run) == dict.fromkeys(steps, "Completed")
+    assert small.shown(run) >= {"duplicates", "classes", "evaluation", "confusion", "decision", "gate"}
+    assert "Traceback" not in small.services.logs(run)
 
-    before = runs(small_project), (small_project / "dvc.lock").read_bytes()
-    again = services.post(f"/deployments/{deployment}/create_flow_run")["id"]
-    assert services.wait_for(again, PATIENCE_S)["type"] == "COMPLETED", services.logs(again)[-3000:]
-    assert services.tasks(again) == dict.fromkeys([first, *STAGES, "push"], "Cached")
-    assert (runs(small_project), (small_project / "dvc.lock").read_bytes()) == before
+    before = small.trained(), (small.root / "dvc.lock").read_bytes()
+    again = small.run("retrain")
+    assert small.services.tasks(again) == dict.fromkeys(steps, "Cached")
+    assert (small.trained(), (small.root / "dvc.lock").read_bytes()) == before
+
+
+def test_a_folder_is_scored_with_the_champion_and_summed_up(small: Small) -> None:
+    run = small.run("score", source="inbox")
+    assert small.shown(run) == {"differential-count", "scores"}
+    assert pq.read_metadata(small.root / "reports" / "scores" / "inbox.parquet").num_rows == 48
+
+
+def test_new_images_are_seen_and_a_retraining_is_asked_for_once(small: Small) -> None:
+    write_cells(small.root / "inbox", ("monocyte",))
+    params = small.root / "params.yaml"
+    params.write_text(params.read_text().replace("new_images: 200", "new_images: 20"))
+    told = [small.services.state(small.run("watch"))["message"] for _ in range(2)]
+    assert told == ["A retraining looks after this: 24 new images wait (20 are enough)."] * 2
+    keys = [run["idempotency_key"] or "" for run in small.services.runs("retrain")]
+    assert sum(key.startswith("new-images") for key in keys) == 1

@@ -48,6 +48,13 @@ def test_scheduled_runs_wait_for_their_time(services: Services) -> None:
     assert all(run["auto_scheduled"] for run in services.planned())
 
 
+def test_status_says_what_runs_and_what_is_planned(services: Services) -> None:
+    said = services.call("-m", "flows.status")
+    assert f"Prefect  {services.address('PREFECT_SERVER_API')} runs" in said
+    assert "worker   1 online" in said
+    assert "planned  watch at" in said
+
+
 def test_wrong_parameters_are_refused_before_anything_runs(services: Services) -> None:
     run = services.trigger(overrides={"train.max_epochs": 0, "train.colour": "blue"})
     state = services.wait_for(run)
