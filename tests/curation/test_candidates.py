@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from giemsa.curation import candidates
 from giemsa.curation.candidates import Pairs, Prints, propose
 from giemsa.curation.hashing import symmetry
-from giemsa.curation.measuring import measure
+from giemsa.curation.measuring import Measurements
 from giemsa.settings import Image
 
 Pixels = NDArray[np.uint8]
@@ -15,11 +15,13 @@ IMAGE = Image(size=96, crop_px=200, max_pixels=1_000_000, max_bytes=1_000_000)
 
 
 def prints(*pictures: Pixels) -> Prints:
-    rows = [measure(np.ascontiguousarray(pixels), IMAGE) for pixels in pictures]
+    measurements = Measurements(None, IMAGE)
+    keys = [str(number) for number in range(len(pictures))]
+    rows = list(measurements.measure(zip(keys, map(np.ascontiguousarray, pictures), strict=True)))
     return Prints(
         whole=np.array([row["dhash"] for row in rows], np.uint64),
         views=np.array([row["view_hashes"] for row in rows], np.uint64),
-        spectra=np.stack([row["spectra"][[0, -1]] for row in rows]),
+        spectra=measurements.views("spectra", keys),
     )
 
 

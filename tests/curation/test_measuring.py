@@ -30,14 +30,14 @@ def keyed(*contents: bytes) -> list[tuple[str, bytes]]:
 
 def test_one_decode_gives_every_column_of_the_manifest() -> None:
     row = measure(png(1), IMAGE)
-    assert set(row) == {*MEASURED.names, "thumbnails", "spectra"}
+    assert set(row) == {*MEASURED.names, "thumbnails"}
     assert row["dhash"] == int(str(imagehash.dhash(Pillow.open(io.BytesIO(png(1))))), 16)
-    assert row["thumbnails"].shape == (1, 64, 64)
+    assert row["thumbnails"].shape == (1, 64, 64, 3)
     assert (row["width"], row["height"], row["readable"]) == (32, 32, True)
 
 
 def test_a_large_picture_has_a_thumbnail_of_its_centre_too() -> None:
-    assert measure(png(1, side=201), IMAGE)["thumbnails"].shape == (2, 64, 64)
+    assert measure(png(1, side=201), IMAGE)["thumbnails"].shape == (2, 64, 64, 3)
 
 
 def test_statistics_lie_in_zero_to_one_and_tell_flat_from_rich() -> None:

@@ -15,8 +15,7 @@ from PIL import Image as Pillow
 
 from giemsa.curation.hashing import HEIGHT, WIDTH, dhash, symmetric_hashes
 from giemsa.curation.reading import Picture, UnreadableError, crop, decode, quiet, readable, upright_rgb
-from giemsa.curation.spectra import SIDE, spectra
-from giemsa.curation.store import SHAPES, THUMBNAIL, Store
+from giemsa.curation.store import THUMBNAIL, Store
 from giemsa.data.manifest import MEASURED
 from giemsa.settings import Image
 
@@ -29,14 +28,13 @@ def measure(content: Content, image: Image) -> dict[str, Any]:
     """Measure one picture; a picture that cannot be read is told by its reason, never raised.
 
     Returns:
-        The manifest's measured columns, and what tells copies apart, of the whole picture and, where it is
-        cropped for the network, of the centre: ``thumbnails``, grey, uint8, shape (n, 64, 64), and
-        ``spectra``, uint8, shape (n, 171); None where it is not readable.
+        The manifest's measured columns, and ``thumbnails``, RGB, uint8, shape (n, 64, 64, 3), of the whole
+        picture and, where it is cropped for the network, of the centre; None where it is not readable.
     """
     try:
         return _measured(content, image)
     except UnreadableError as error:
-        row = dict.fromkeys([*MEASURED.names, *SHAPES])
+        row = dict.fromkeys([*MEASURED.names, "thumbnails"])
         return row | {"readable": False, "reason": str(error), "pillow": PIL.__version__}
 
 
@@ -49,6 +47,8 @@ def _measured(content: Content, image: Image) -> dict[str, Any]:
         picture = decode(content, image)
         whole_hash = dhash(Pillow.fromarray(picture.rgb))
     height, width = picture.rgb.shape[:2]
+    pixels = hashlib.sha256(f"{width}x{height}:".encode())
+    pixels.update(np.ascontiguousarray(picture.rgb).data)
     return {
         "readable": True,
         "reason": None,
@@ -57,41 +57,50 @@ def _measured(content: Content, image: Image) -> dict[str, Any]:
         "width": width,
         "height": height,
         "dhash": whole_hash,
-        "pixel_hash": hashlib.sha256(f"{width}x{height}:".encode() + picture.rgb.tobytes()).hexdigest(),
+        "pixel_hash": pixels.hexdigest(),
         "pillow": PIL.__version__,
         **_seen(picture.rgb, image),
     }
 
 
 def _seen(rgb: NDArray[np.uint8], image: Image) -> dict[str, Any]:
-    """Measure what the network sees: statistics, hashes and thumbnails of the centre-cropped view."""
+    """Measure what the network sees, and shrink it and the whole picture to thumbnails."""
     import cv2
 
     centre = crop(rgb, image.crop_px)
-    small = cv2.resize(centre, (image.size, image.size), interpolation=cv2.INTER_AREA)
+    small = _shrunk(centre, image.size)
     grey = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY)
-    level = grey.astype(np.float32) / 255
-    grid = cv2.resize(level, (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA)
-    turned = cv2.resize(level, (HEIGHT, WIDTH), interpolation=cv2.INTER_AREA).T
-    views = [_thumbnail(pixels) for pixels in ((rgb,) if centre is rgb else (rgb, centre))]
+    (brightness,), (contrast,) = (value[0] / 255 for value in cv2.meanStdDev(grey))
+    grid = _shrunk(grey, (WIDTH, HEIGHT)).astype(np.float32)
+    turned = _shrunk(grey, (HEIGHT, WIDTH)).astype(np.float32).T
     return {
         "view_hashes": symmetric_hashes(grid, turned),
-        "brightness": float(level.mean()),
-        "contrast": float(level.std()),
-        "saturation": float(cv2.cvtColor(small, cv2.COLOR_RGB2HSV)[..., 1].mean() / 255),
-        "sharpness": float(cv2.Laplacian(level, cv2.CV_32F).var()),
-        "thumbnails": np.stack([cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY) for pixels in views]),
-        "spectra": spectra(
-            np.stack([cv2.resize(p, (SIDE, SIDE), interpolation=cv2.INTER_AREA) for p in views])
+        "brightness": float(brightness),
+        "contrast": float(contrast),
+        "saturation": cv2.mean(cv2.cvtColor(small, cv2.COLOR_RGB2HSV))[1] / 255,
+        "sharpness": float(cv2.meanStdDev(cv2.Laplacian(grey, cv2.CV_16S))[1][0, 0] / 255) ** 2,
+        "thumbnails": np.stack(
+            [_shrunk(seen, THUMBNAIL) for seen in ((small,) if centre is rgb else (rgb, small))]
         ),
     }
 
 
-def _thumbnail(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def _shrunk(pixels: NDArray[np.uint8], size: int | tuple[int, int]) -> NDArray[np.uint8]:
+    """Resize by averaging over areas, to a square or to (width, height)."""
     import cv2
 
-    small: NDArray[np.uint8] = cv2.resize(rgb, (THUMBNAIL, THUMBNAIL), interpolation=cv2.INTER_AREA)
-    return small
+    width, height = (size, size) if isinstance(size, int) else size
+    while min(pixels.shape[0] // height, pixels.shape[1] // width) >= 4:  # noqa: PLR2004 - halving first is faster
+        pixels = cv2.resize(pixels, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+    shrunk: NDArray[np.uint8] = cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA)
+    return shrunk
+
+
+def _one_thread_each() -> None:
+    """Keep OpenCV from splitting one picture over cores that other pictures keep busy."""
+    import cv2
+
+    cv2.setNumThreads(1)
 
 
 class Measurements:
@@ -119,7 +128,7 @@ class Measurements:
         """
         pending: dict[str, Future[dict[str, Any]]] = {}
         waiting: deque[str] = deque()
-        with quiet(), ThreadPoolExecutor(self._workers) as pool:
+        with quiet(), ThreadPoolExecutor(self._workers, initializer=_one_thread_each) as pool:
             for sha256, content in items:
                 if sha256 not in self._store and sha256 not in pending:
                     pending[sha256] = pool.submit(measure, content, self._image)
