@@ -8,6 +8,7 @@ Every row ends with the probabilities of the same images; the largest difference
 import argparse
 import base64
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -148,28 +149,22 @@ def from_files(
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    mlflow = [
-        sys.executable,
-        "-m",
-        "mlflow",
-        "models",
-        "serve",
-        "-m",
-        str(scratch / "packaged"),
-        "--env-manager",
-        "local",
-    ]
+    command = f"-m mlflow models serve -m {scratch / 'packaged'} --env-manager local --port {port}"
+    # MLflow starts its server by the name of a program that lies beside Python.
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     server = subprocess.Popen(
-        [*mlflow, "--port", str(port), "--host", "127.0.0.1"],
+        [sys.executable, *command.split()],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
+        env={**os.environ, "PATH": path},
+        start_new_session=True,
     )
     try:
         timed(
             "files: mlflow models serve", len(files), lambda: _served(port, files, predictor), reference, base
         )
     finally:
-        server.terminate()
+        os.killpg(server.pid, signal.SIGTERM)
         server.wait()
 
 
