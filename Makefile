@@ -44,7 +44,7 @@ setup: .venv/.run ## Install giemsa and its locked requirements into .venv
 .PHONY: run
 run: .venv/.run ## The main job: make run [DATA=folder, .zip, .npz, bloodmnist or demo]
 	@$(BIN)/giemsa ingest $(DATA)
-	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/dvc repro --quiet
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/dvc repro
 	@$(BIN)/giemsa summary
 
 .PHONY: test
