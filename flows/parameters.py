@@ -17,7 +17,7 @@ def images_of(source: str, workspace: Workspace) -> str | None:
     """Name what new images are taken from: ``source``, else the inbox where it holds something.
 
     Raises:
-        UsageError: if ``source`` is a path that does not exist.
+        UsageError: if ``source`` is a path that does not exist, or if there were never any images.
     """
     if source:
         name = source.partition(":")[0]
@@ -26,8 +26,12 @@ def images_of(source: str, workspace: Workspace) -> str | None:
         message = f"{source} does not exist: give a folder, a .zip, an .npz, bloodmnist or demo."
         raise UsageError(message)
     inbox = workspace.inbox
-    holds = inbox.is_dir() and any(path.is_file() for path in inbox.rglob("*"))
-    return str(inbox) if holds else None
+    if inbox.is_dir() and any(path.is_file() for path in inbox.rglob("*")):
+        return str(inbox)
+    if not workspace.raw.exists():
+        message = f"There are no images yet: put some into {inbox}, a folder per class, or give a source."
+        raise UsageError(message)
+    return None
 
 
 def override(params: Path, values: Overrides) -> Params:

@@ -1,9 +1,12 @@
 """What a person sees of runs and registered versions in MLflow's pages, in a real browser."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
+from mlflow.tracking import MlflowClient
 from playwright.sync_api import Browser, Page, expect
 
 from tests.flows.support import Services, shared_services
@@ -17,8 +20,6 @@ MODEL = "blood-cell-classifier"
 @pytest.fixture
 def experiment(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> tuple[Services, str]:
     """Two training runs and two registered versions with their aliases, in the server of ``make up``."""
-    from mlflow.tracking import MlflowClient
-
     services = shared_services(pytestconfig, tmp_path_factory)
     client = MlflowClient(services.address("MLFLOW"), services.address("MLFLOW"))
     known = client.get_experiment_by_name("giemsa")
@@ -56,3 +57,13 @@ def test_registered_versions_show_their_aliases(page: Page) -> None:
     page.goto(f"/#/models/{MODEL}")
     for alias in ("champion", "challenger"):
         expect(page.get_by_text(f"@ {alias}").or_(page.get_by_text(alias, exact=True)).first).to_be_visible()
+
+
+def test_two_runs_are_compared_figure_by_figure(page: Page, experiment: tuple[Services, str]) -> None:
+    services, number = experiment
+    found = MlflowClient(services.address("MLFLOW")).search_runs([number])
+    runs = json.dumps([run.info.run_id for run in found])
+    page.goto(f"/#/compare-runs?runs={quote(runs)}&experiments={quote(json.dumps([number]))}")
+    expect(page.get_by_text("val_accuracy").first).to_be_visible()
+    for accuracy in ("0.91", "0.97"):
+        expect(page.get_by_text(accuracy).first).to_be_visible()

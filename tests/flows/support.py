@@ -46,6 +46,7 @@ def make_project(folder: Path) -> Path:
     (folder / "flows").symlink_to(ROOT / "flows")
     shutil.copy(ROOT / "tests" / "flows" / "work.py", folder)
     (folder / "images.txt").write_text("a")
+    (folder / "data" / "raw").mkdir(parents=True)
     (folder / "classes.png").write_bytes(PIXEL)
     stages = {name: {"cmd": f"python work.py {name}"} | stage for name, stage in STAGES.items()}
     YAML().dump({"stages": stages}, folder / "dvc.yaml")

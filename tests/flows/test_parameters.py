@@ -56,6 +56,7 @@ def test_nothing_asked_is_nothing_changed(params: Path) -> None:
 
 def test_images_come_from_the_source_or_else_from_an_inbox_that_holds_some(tmp_path: Path) -> None:
     workspace = Workspace(tmp_path)
+    workspace.raw.mkdir(parents=True)
     assert images_of("", workspace) is None
     workspace.inbox.mkdir()
     assert images_of("", workspace) is None
@@ -64,6 +65,11 @@ def test_images_come_from_the_source_or_else_from_an_inbox_that_holds_some(tmp_p
     assert images_of("", workspace) == str(workspace.inbox)
     assert images_of("inbox/monocyte", workspace) == "inbox/monocyte"
     assert images_of("bloodmnist:64", workspace) == "bloodmnist:64"
+
+
+def test_without_any_image_ever_a_person_is_told_where_to_put_some(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"There are no images yet: put some into .*inbox"):
+        images_of("", Workspace(tmp_path))
 
 
 def test_a_source_that_is_not_there_is_refused(tmp_path: Path) -> None:
