@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 from hypothesis import given
+from hypothesis import settings as examples
 from hypothesis import strategies as st
 from sklearn.metrics import f1_score, log_loss
 
@@ -36,6 +37,7 @@ def test_the_rate_rises_then_falls_to_almost_nothing() -> None:
     assert rates[-1] == pytest.approx(1e-3)
 
 
+@examples(deadline=None)
 @given(done=st.floats(0, 1))
 def test_the_rate_is_never_nothing_and_never_above_its_setting(done: float) -> None:
     assert 0 < one_cycle(done) <= 1
@@ -59,6 +61,7 @@ def test_a_lower_loss_starts_the_patience_anew_but_keeps_the_rate() -> None:
     assert (plateau.stale, plateau.factor, plateau.exhausted) == (0, 0.5, False)
 
 
+@examples(deadline=None)
 @given(st.lists(st.integers(0, 3), min_size=4, max_size=50), st.floats(0, 1))
 def test_class_weights_leave_the_mean_over_cells_at_one(labels: list[int], strength: float) -> None:
     weights = class_weights(np.array(labels), 4, strength)
@@ -71,6 +74,7 @@ def test_full_class_weights_give_each_class_the_same_total() -> None:
     assert class_weights(np.array([0, 0, 0, 1]), 2, 0.0).tolist() == [1, 1]
 
 
+@examples(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 2), st.integers(0, 2)), min_size=1, max_size=30))
 def test_macro_f1_is_scikit_learns(pairs: list[tuple[int, int]]) -> None:
     labels, answers = np.array(pairs).T

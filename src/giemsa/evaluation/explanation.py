@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 MAP_DIMENSIONS = 4
 
 
-def heat(network: Any, views: NDArray[np.uint8], classes: NDArray[np.integer]) -> NDArray[np.float32]:  # noqa: ANN401
+def heat(network: Any, views: NDArray[np.uint8], classes: NDArray[np.integer]) -> NDArray[np.float32]:
     """Show which parts of each view speak for a class (Selvaraju et al. 2017, Grad-CAM).
 
     Args:
@@ -43,8 +43,8 @@ def overlay(view: NDArray[np.uint8], warmth: NDArray[np.float32]) -> NDArray[np.
 
 
 def _maps_and_gradients(
-    tf: Any,  # noqa: ANN401
-    network: Any,  # noqa: ANN401
+    tf: Any,
+    network: Any,
     views: NDArray[np.uint8],
     classes: NDArray[np.integer],
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -59,7 +59,7 @@ def _maps_and_gradients(
     return maps.numpy(), tape.gradient(chosen, maps).numpy()
 
 
-def _innermost(network: Any) -> Any:  # noqa: ANN401
+def _innermost(network: Any) -> Any:
     """Give the network itself where another merely fixes its input's size."""
     inner = [layer for layer in network.layers if isinstance(getattr(layer, "output", None), dict)]
     return _innermost(inner[0]) if inner else network

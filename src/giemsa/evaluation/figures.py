@@ -43,7 +43,6 @@ def reliabilities(judgements: Sequence[Judgement], labels: Sequence["NDArray[np.
         found = reliability(each.test.probabilities, truth)
         colour = COLOURS[each.info.name]
         axis.plot([0, 1], [0, 1], color="#999999", linewidth=1, linestyle="--")
-        axis.plot(found.confidence, found.accuracy, color=colour, linewidth=1)
         axis.scatter(
             found.confidence,
             found.accuracy,

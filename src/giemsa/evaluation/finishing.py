@@ -32,11 +32,14 @@ def finish(
         false_rejection: share of real cells that may be rejected, 0..1.
         seed: of what is drawn at random.
     """
-    del seed
     scorer = Scorer(bundle)
     logits, features = scorer.activations(validation_views)
-    rejection = Rejection.fit(scorer.activations(train_views)[1], train_labels, len(scorer.classes))
+    _, train_features = scorer.activations(train_views)
+    rejection = Rejection.fit(train_views, train_features, train_labels, seed=seed)
     rejection.save(bundle)
-    thresholds = calibrate(rejection.scores(validation_views, logits, features), false_rejection)
+    scores = rejection.scores(scorer.looks(validation_views), logits, features)
+    # Energy tells little that the others do not: it rejects only what exceeds every validation cell.
+    highest = round(float(scores.pop("energy").max()), 6)
+    thresholds = calibrate(scores, false_rejection) | {"energy": highest}
     temperature = round(fit_temperature(logits, validation_labels), 6)
     write_info(bundle, scorer.info.model_copy(update={"temperature": temperature, "rejection": thresholds}))

@@ -1,71 +1,112 @@
 """Tell pictures that are no blood cell, or none of a known kind, from those a model may judge."""
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import logsumexp
 
 from giemsa.errors import UsageError
+from giemsa.evaluation.appearance import appearance
+from giemsa.evaluation.strangers import strangers, widened
 
 CONFIDENT = 0.95
+LEARNED_FROM = 3200
+HIDDEN = 48
+ROUNDS = 40
+OUTERMOST = 10.0
 PHRASES = {
-    "feature_distance": "unlike any training cell (feature distance {score:.1f} > {limit:.1f})",
+    "appearance": "does not look like a stained cell (appearance distance {score:.1f} > {limit:.1f})",
     "energy": "of no known kind (energy {score:.1f} > {limit:.1f})",
+    "feature_distance": "unlike any training cell (feature distance {score:.1f} > {limit:.1f})",
+    "strangeness": "no stained cell in the middle (strangeness {score:.1f} > {limit:.1f})",
 }
+
+Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Rejection:
-    """What training cells look like to the network, and how strange a picture may be.
+    """What training cells look like, and how strange a picture may be.
 
-    Two scores, each higher for stranger pictures: the Mahalanobis distance of the penultimate features to the
-    nearest class (Lee et al. 2018), and the energy of the logits (Liu et al. 2020).
+    Four scores, each higher for stranger pictures: the Mahalanobis distance of the network's features to the
+    nearest class and the same of the picture's appearance (Lee et al. 2018), the energy of the logits (Liu
+    et al. 2020), and how much a small classifier takes the appearance for that of a stranger made from cells
+    (Hendrycks et al. 2019, outlier exposure).
 
     Args:
         thresholds: largest score that is still accepted, by name; empty: nothing is rejected.
-        arrays: ``means``, shape ``(classes, d)``, and ``whitening``, shape ``(d, d)``, of the features.
+        arrays: means and whitening matrices of features and appearance, the classifier's weights.
     """
 
     thresholds: Mapping[str, float] = field(default_factory=dict)
-    arrays: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
+    arrays: Mapping[str, NDArray[Any]] = field(default_factory=dict)
 
     @classmethod
-    def fit(cls, features: NDArray[np.float32], labels: NDArray[np.integer], classes: int) -> Self:
-        """Learn what training cells look like; thresholds are set by ``calibrate``."""
-        from sklearn.covariance import ledoit_wolf
+    def fit(
+        cls,
+        views: NDArray[np.uint8],
+        features: NDArray[np.float32],
+        labels: NDArray[np.integer],
+        *,
+        seed: int,
+    ) -> Self:
+        """Learn what training cells look like; the thresholds come from ``calibrate``.
 
-        features = features.astype(np.float64)
-        means = np.stack([features[labels == index].mean(axis=0) for index in range(classes)])
-        covariance, _ = ledoit_wolf(features - means[labels], assume_centered=True)
-        whitening = np.linalg.cholesky(np.linalg.inv(covariance + 1e-6 * np.eye(len(covariance))))
-        arrays = {"means": means.astype(np.float32), "whitening": whitening.astype(np.float32)}
-        return cls(arrays=arrays)
+        Args:
+            views: training cells, shape ``(n, size, size, 3)``.
+            features: their penultimate features, shape ``(n, d)``.
+            labels: class indices, shape ``(n,)``; every class occurs.
+            seed: of the variations and strangers that are drawn.
+        """
+        rng = np.random.default_rng(seed)
+        rows = _spread(labels)
+        plain, varied = views[rows], widened(views[rows], rng)
+        made_from = np.concatenate([plain, varied])[rng.permutation(2 * len(rows))]
+        cells = np.concatenate([appearance(plain), appearance(varied)])
+        centre, spread = cells[: len(rows)].mean(axis=0), cells[: len(rows)].std(axis=0) + 1e-6
+        cells = (cells - centre) / spread
+        others = (appearance(strangers(made_from, rng)) - centre) / spread
+        arrays = {"centre": centre, "spread": spread}
+        arrays |= _classifier(cells, others, seed)
+        arrays |= _gaussians("appearance", cells, np.tile(labels[rows], 2))
+        arrays |= _gaussians("feature", features.astype(np.float64), labels)
+        return cls(arrays={name: value.astype(np.float32) for name, value in arrays.items()})
 
     def scores(
-        self, views: NDArray[np.uint8], logits: NDArray[np.float32], features: NDArray[np.float32]
-    ) -> dict[str, NDArray[np.float64]]:
-        """Give each score by name, shape ``(n,)`` each; higher is stranger."""
-        del views
+        self, looks: Array, logits: NDArray[np.float32], features: NDArray[np.float32]
+    ) -> dict[str, Array]:
+        """Give each score by name, shape ``(n,)`` each; ``looks`` comes from ``appearance.appearance``."""
+        arrays = {name: value.astype(np.float64) for name, value in self.arrays.items()}
+        looks = (looks - arrays["centre"]) / arrays["spread"]
+        inner = np.maximum(
+            np.clip(looks, -OUTERMOST, OUTERMOST) @ arrays["hidden"] + arrays["hidden_bias"], 0
+        )
         return {
-            "feature_distance": _distance(features, self.arrays["means"], self.arrays["whitening"]),
+            "appearance": _distance(looks, arrays["appearance_means"], arrays["appearance_whitening"]),
             "energy": -logsumexp(logits.astype(np.float64), axis=1),
+            "feature_distance": _distance(
+                features.astype(np.float64), arrays["feature_means"], arrays["feature_whitening"]
+            ),
+            "strangeness": inner @ arrays["output"] + arrays["output_bias"],
         }
 
     def judge(
-        self, views: NDArray[np.uint8], logits: NDArray[np.float32], features: NDArray[np.float32]
+        self, looks: Array, logits: NDArray[np.float32], features: NDArray[np.float32]
     ) -> tuple[NDArray[np.bool_], tuple[str, ...]]:
         """Say which pictures to reject, shape ``(n,)``, and why (empty where accepted)."""
-        if not self.thresholds:
-            return np.zeros(len(views), bool), ("",) * len(views)
-        scores = self.scores(views, logits, features)
-        reasons = [""] * len(views)
-        for name, limit in sorted(self.thresholds.items(), reverse=True):
-            for row in np.flatnonzero(scores[name] > limit):
-                reasons[row] = PHRASES[name].format(score=scores[name][row], limit=limit)
+        reasons = [""] * len(looks)
+        if self.thresholds:
+            scores = self.scores(looks, logits, features)
+            for name in sorted(self.thresholds, reverse=True):
+                limit = self.thresholds[name]
+                for row in np.flatnonzero(scores[name] > limit):
+                    reasons[row] = PHRASES[name].format(score=scores[name][row], limit=limit)
         return np.array([bool(reason) for reason in reasons], bool), tuple(reasons)
 
     def save(self, bundle: Path) -> None:
@@ -84,31 +125,32 @@ class Rejection:
         try:
             with np.load(bundle / "rejection.npz", allow_pickle=False) as stored:
                 return cls(thresholds, {name: stored[name] for name in sorted(stored)})
-        except (OSError, ValueError, EOFError):
+        except (OSError, ValueError, EOFError, BadZipFile):
             message = f"{bundle / 'rejection.npz'} is missing or cannot be read: train the model again."
             raise UsageError(message) from None
 
 
-def calibrate(scores: Mapping[str, NDArray[np.float64]], false_rejection: float) -> dict[str, float]:
+def calibrate(scores: Mapping[str, Array], false_rejection: float) -> dict[str, float]:
     """Set one threshold per score so that all together reject at most a share of real cells.
 
-    Each score is measured in units of its own distance between median and quantile; the largest of
-    them, over the cells, then sets one common limit. The limit is a tolerance bound (Wilks 1941): with
-    95% confidence at most ``false_rejection`` of unseen cells lie above it; where there are too few
-    cells for that, it is the largest seen.
+    Each score rejects the same number of the given cells, the largest for which all scores together keep
+    to a tolerance bound (Wilks 1941): with 95% confidence at most ``false_rejection`` of unseen cells are
+    rejected. Where there are too few cells for that, each limit is the largest score seen.
 
     Args:
         scores: of real cells that were not trained on, by name, shape ``(n,)`` each.
         false_rejection: share of real cells that may be rejected, 0..1.
     """
-    middle = {name: float(np.median(values)) for name, values in scores.items()}
-    spread = {
-        name: max(float(np.quantile(values, 1 - false_rejection)) - middle[name], 1e-6)
-        for name, values in scores.items()
-    }
-    strangest = np.max([(values - middle[name]) / spread[name] for name, values in scores.items()], axis=0)
-    limit = np.sort(strangest)[-1 - _allowed(len(strangest), false_rejection)]
-    return {name: float(np.float32(middle[name] + limit * spread[name])) for name in scores}
+    values = np.stack(list(scores.values()))
+    ordered = np.sort(values, axis=1)
+    allowed = _allowed(values.shape[1], false_rejection)
+    fitting = [
+        above
+        for above in range(allowed + 1)
+        if (values > ordered[:, [-1 - above]]).any(axis=0).sum() <= allowed
+    ]
+    limits = ordered[:, -1 - fitting[-1]]
+    return {name: round(float(limit), 6) for name, limit in zip(scores, limits, strict=True)}
 
 
 def _allowed(n: int, share: float) -> int:
@@ -120,11 +162,47 @@ def _allowed(n: int, share: float) -> int:
     return int(allowed[held].max(initial=0))
 
 
-def _distance(
-    features: NDArray[np.float32], means: NDArray[np.float32], whitening: NDArray[np.float32]
-) -> NDArray[np.float64]:
-    whitened = features.astype(np.float64) @ whitening
-    centres = means.astype(np.float64) @ whitening
-    squares = np.stack([((whitened - centre) ** 2).sum(axis=1) for centre in centres])
-    nearest: NDArray[np.float64] = np.sqrt(squares.min(axis=0))
+def _spread(labels: NDArray[np.integer]) -> NDArray[np.int64]:
+    """Choose rows evenly over each class, about ``LEARNED_FROM`` in all."""
+    kinds = np.unique(labels)
+    members = [np.flatnonzero(labels == kind) for kind in kinds]
+    places = [np.linspace(0, len(rows) - 1, min(len(rows), LEARNED_FROM // len(kinds))) for rows in members]
+    return np.concatenate([rows[place.astype(int)] for rows, place in zip(members, places, strict=True)])
+
+
+def _classifier(cells: Array, others: Array, seed: int) -> dict[str, Array]:
+    """Train a network of one small hidden layer to tell cells from strangers."""
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.neural_network import MLPClassifier
+    from threadpoolctl import threadpool_limits
+
+    inputs = np.clip(np.concatenate([cells, others]), -OUTERMOST, OUTERMOST)
+    network = MLPClassifier((HIDDEN,), alpha=1e-2, max_iter=ROUNDS, random_state=seed)
+    # One thread: the products are too small for more, and their sums keep one order.
+    with threadpool_limits(1), warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # so many rounds are meant to be all
+        network.fit(inputs, np.repeat([0, 1], [len(cells), len(others)]))
+    (hidden, output), (hidden_bias, output_bias) = network.coefs_, network.intercepts_
+    return {
+        "hidden": hidden,
+        "hidden_bias": hidden_bias,
+        "output": output[:, 0],
+        "output_bias": output_bias[0],
+    }
+
+
+def _gaussians(name: str, values: Array, labels: NDArray[np.integer]) -> dict[str, Array]:
+    """Fit one mean for each class and one covariance for all, shrunk (Ledoit and Wolf 2004)."""
+    from sklearn.covariance import ledoit_wolf
+
+    means = np.stack([values[labels == index].mean(axis=0) for index in range(labels.max() + 1)])
+    covariance, _ = ledoit_wolf(values - means[labels], assume_centered=True)
+    precision = np.linalg.inv(covariance + 1e-6 * np.eye(len(covariance)))
+    return {f"{name}_means": means, f"{name}_whitening": np.linalg.cholesky(precision)}
+
+
+def _distance(values: Array, means: Array, whitening: Array) -> Array:
+    whitened = values @ whitening
+    squares = np.stack([((whitened - centre) ** 2).sum(axis=1) for centre in means @ whitening])
+    nearest: Array = np.sqrt(squares.min(axis=0))
     return nearest

@@ -103,7 +103,7 @@ def _class_rows(judgement: Judgement) -> list[dict[str, Any]]:
     ]
 
 
-def _compared(pair: tuple[str, str], found: Any) -> dict[str, Any]:  # noqa: ANN401
+def _compared(pair: tuple[str, str], found: Any) -> dict[str, Any]:
     gain = found.gains["macro_f1"]
     verdict = "better" if gain.low > 0 else "worse" if gain.high < 0 else "no clear difference"
     signed = f"{100 * gain.value:+.1f} points ({100 * gain.low:+.1f} to {100 * gain.high:+.1f})"

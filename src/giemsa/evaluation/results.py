@@ -182,7 +182,7 @@ def _ends(estimate: Estimate) -> list[float]:
     return [estimate.low, estimate.high]
 
 
-def _rounded(value: Any) -> Any:  # noqa: ANN401
+def _rounded(value: Any) -> Any:
     """Round for a person's eye; what is unknown becomes null, since JSON has no NaN."""
     if isinstance(value, dict):
         return {key: _rounded(each) for key, each in value.items()}

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from giemsa.errors import UsageError
+from giemsa.evaluation.appearance import appearance
 from giemsa.evaluation.calibration import softmax
 from giemsa.evaluation.rejection import Rejection
 from giemsa.training.bundle import read_info
@@ -74,7 +75,7 @@ class Scorer:
         logits, features = self.activations(views)
         probabilities = softmax(logits, self.info.temperature)
         labels = probabilities.argmax(axis=1)
-        rejected, reasons = self._rejection.judge(views, logits, features)
+        rejected, reasons = self._rejection.judge(self.looks(views), logits, features)
         confidence = np.take_along_axis(probabilities, labels[:, None], axis=1)[:, 0]
         return Scores(logits, features, probabilities, labels, confidence, rejected, reasons)
 
@@ -84,9 +85,12 @@ class Scorer:
         if views.ndim != 4 or views.shape[1:] != (size, size, 3):  # noqa: PLR2004
             message = f"views must have shape (n, {size}, {size}, 3), not {views.shape}"
             raise ValueError(message)
-        batches = [views[start : start + BATCH] for start in range(0, len(views), BATCH)]
-        parts = list(self._pool.map(self._run, batches or [views]))
+        parts = list(self._pool.map(self._run, _batches(views)))
         return np.concatenate([part[0] for part in parts]), np.concatenate([part[1] for part in parts])
+
+    def looks(self, views: NDArray[np.uint8]) -> NDArray[np.float64]:
+        """Describe what the views look like, shape ``(n, k)``, for the rejection; see ``appearance``."""
+        return np.concatenate(list(self._pool.map(appearance, _batches(views))))
 
     def _run(self, batch: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Run one batch, filled up to a fixed size so that every picture takes the same path."""
@@ -95,7 +99,7 @@ class Scorer:
         outputs = self._interpreter()(image=filled)
         return outputs["logits"][: len(batch)], outputs["features"][: len(batch)]
 
-    def _interpreter(self) -> Any:  # noqa: ANN401
+    def _interpreter(self) -> Any:
         if not hasattr(self._local, "runner"):
             from ai_edge_litert.interpreter import Interpreter
 
@@ -109,6 +113,11 @@ class Scorer:
                 )
                 raise UsageError(message) from error
         return self._local.runner
+
+
+def _batches(views: NDArray[np.uint8]) -> list[NDArray[np.uint8]]:
+    """Cut views into batches; none make one empty batch."""
+    return [views[start : start + BATCH] for start in range(0, max(1, len(views)), BATCH)]
 
 
 def _read(path: Path) -> bytes:

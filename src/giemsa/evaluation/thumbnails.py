@@ -40,7 +40,7 @@ class Thumbnail:
     looked_at: str = ""
 
 
-def mistakes(judgement: Judgement, cells: Cells, network: Any) -> list[Thumbnail]:  # noqa: ANN401
+def mistakes(judgement: Judgement, cells: Cells, network: Any) -> list[Thumbnail]:
     """Give the surest wrong answers, surest first, and where the network looked."""
     scores = judgement.test
     wrong = np.flatnonzero(scores.labels != cells.labels(judgement.info.classes))

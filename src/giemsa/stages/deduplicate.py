@@ -33,7 +33,7 @@ def run(workspace: Workspace, *, image: Image, deduplicate: Deduplicate) -> None
     readable = manifest[manifest["readable"]].reset_index(drop=True)
     measurements = Measurements(workspace.measurements, image)
     _measure_unknown(readable, workspace.raw, measurements)
-    copies = find_copies(readable, measurements.views, deduplicate)
+    copies = find_copies(readable, measurements.views, deduplicate, workspace.measurements)
     decided = decide(readable, copies, deduplicate, image, read_verdicts(workspace.decisions))
     kept = decided.table["decision"] == "kept"
     _report(workspace.duplicates, manifest, decided, workspace.raw)

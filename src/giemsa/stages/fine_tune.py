@@ -32,6 +32,7 @@ def run(workspace: Workspace, *, image: Image, fine_tune: FineTune, reject: Reje
         UsageError: if there are no curated cells, no pretrained weights to be had, or MLflow is not there.
     """
     lesson = read_lesson(workspace, image)
+    make_reproducible(fine_tune.seed)
     build = partial(
         mobilenet,
         len(lesson.classes),
@@ -40,7 +41,6 @@ def run(workspace: Workspace, *, image: Image, fine_tune: FineTune, reject: Reje
         dropout=fine_tune.dropout,
     )
     epochs = affordable_epochs(fine_tune, [build(size=image.size)], len(lesson.train))
-    make_reproducible(fine_tune.seed)
     network = build()
     origin = _weights(workspace, network, fine_tune, drawn=lesson.drawn)
     facts = {"family": "mobilenet", "weights": origin.sentence, "pretrained": origin.pretrained}

@@ -24,6 +24,7 @@ def run(workspace: Workspace, *, image: Image, train: Train, reject: Reject) -> 
         UsageError: if there are no curated cells, or MLflow is not there.
     """
     lesson = read_lesson(workspace, image)
+    make_reproducible(train.seed)
     build = partial(residual_network, len(lesson.classes), widths=train.widths, dropout=train.dropout)
     sides = (8 * round(image.size * COARSE / 8), image.size)
     epochs = affordable_epochs(train, [build(size=side) for side in sides], len(lesson.train))
@@ -33,7 +34,6 @@ def run(workspace: Workspace, *, image: Image, train: Train, reject: Reject) -> 
             ("coarse", "full"), (epochs // 2, epochs - epochs // 2), sides, strict=True
         )
     ]
-    make_reproducible(train.seed)
     network = build()
     info = describe(
         lesson,

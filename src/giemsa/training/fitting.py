@@ -89,8 +89,8 @@ def class_weights(labels: NDArray[np.integer], classes: int, strength: float) ->
     Returns:
         A weight for every class, shape ``(classes,)``.
     """
-    counts = np.maximum(np.bincount(labels, minlength=classes), 1)
-    weights = (counts.sum() / (classes * counts)) ** strength
+    counts = np.bincount(labels, minlength=classes)
+    weights = (len(labels) / (classes * np.maximum(counts, 1))) ** strength
     scaled: NDArray[np.float32] = (weights / np.average(weights, weights=counts)).astype(np.float32)
     return scaled
 

@@ -25,10 +25,13 @@ Tensors = Sequence[tf.Tensor]
 
 
 def make_reproducible(seed: int) -> None:
-    """Seed every generator, have TensorFlow add up in a fixed order, and give each share cores of its own."""
+    """Seed every generator, have TensorFlow add up in a fixed order, and give each share cores of its own.
+
+    Call it before anything else is done with TensorFlow.
+    """
     keras.utils.set_random_seed(seed)
     tf.config.experimental.enable_op_determinism()
-    with suppress(RuntimeError):  # Too late where TensorFlow has run already: slower then, not different.
+    with suppress(RuntimeError):  # Where TensorFlow has run already it keeps its threads.
         tf.config.threading.set_intra_op_parallelism_threads(max(1, (os.cpu_count() or 1) // SHARES))
         tf.config.threading.set_inter_op_parallelism_threads(2 * SHARES)
 
