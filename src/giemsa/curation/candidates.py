@@ -11,9 +11,9 @@ from giemsa.curation.neighbours import pairs_within
 from giemsa.curation.spectra import as_vectors
 
 NEIGHBOURS = 8
-RATIO = 0.8  # of the distance to the 8th neighbour: a copy lies clearly closer than the crowd
+RATIO = 0.95  # of the distance to the 9th neighbour: a copy lies closer than the crowd
 SURELY_NEAR = 0.12  # squared distance of spectra at which a pair is looked at, whatever the crowd does
-TOO_FAR = 0.3  # at which no copy of any kind was seen
+TOO_FAR = 0.3  # at which a pair of like hashes is none of like pictures
 STAR_ABOVE = 64  # pictures with one and the same hash: beyond, they are compared with their first only
 
 SIDES: tuple[Literal["left"], Literal["right"]] = ("left", "right")
@@ -65,18 +65,18 @@ def propose(prints: Prints, *, max_distance: int, symmetries: bool) -> Pairs:
         symmetries: whether turned and mirrored copies count.
     """
     cropped = (prints.spectra[:, 0] != prints.spectra[:, 1]).any(axis=1)
-    found = [
+    hashed = [
         _by_hash(prints.whole, prints.whole[:, np.newaxis], max_distance, view=0),
         _by_hash(prints.views[:, 0], prints.views[:, :1], max_distance, view=1),
-        _by_spectrum(prints.spectra, cropped),
     ]
     if symmetries:  # seven chances of coincidence more: half the radius
-        found.append(_by_hash(prints.views[:, 0], prints.views, max_distance // 2, view=1))
-    proposed = np.concatenate(found)
+        hashed.append(_by_hash(prints.views[:, 0], prints.views, max_distance // 2, view=1))
+    like = np.unique(np.concatenate(hashed), axis=0)
+    like = like[_near_enough(prints.spectra, like)]
+    proposed = np.concatenate([like, _by_spectrum(prints.spectra, cropped)])
     # The centre of a picture that is not cropped is the picture itself.
     proposed[:, 2:] &= cropped[proposed[:, :2]]
-    proposed = np.unique(proposed, axis=0)
-    return Pairs(*(proposed[_near_enough(prints.spectra, proposed)].T))
+    return Pairs(*np.unique(proposed, axis=0).T)
 
 
 def _by_hash(hashes: NDArray[np.uint64], turned: NDArray[np.uint64], radius: int, view: int) -> Rows:

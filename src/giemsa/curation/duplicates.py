@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -9,11 +10,13 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from giemsa.curation.candidates import Prints, propose
+from giemsa.curation.candidates import Pairs, Prints, propose
+from giemsa.curation.comparisons import memory_file, remembered
 from giemsa.curation.registration import similarities
 from giemsa.settings import Deduplicate
 
-AT_ONCE = 8_192  # pairs whose thumbnails are in memory
+AT_ONCE = 8_192  # pairs whose thumbnails are copied at a time
+KEY = 32  # hex digits of a content's SHA-256 that tell it from others
 
 Rows = NDArray[np.int64]
 Views = Callable[[str, Sequence[str]], NDArray[np.uint8]]
@@ -32,7 +35,9 @@ class Copies:
     similarity: dict[tuple[int, int], float]
 
 
-def find_copies(images: pd.DataFrame, views: Views, settings: Deduplicate) -> Copies:
+def find_copies(
+    images: pd.DataFrame, views: Views, settings: Deduplicate, memory: Path | None = None
+) -> Copies:
     """Group images that show the same picture.
 
     Equal pixels are one picture. Among different ones, hashes and spectra propose pairs and registration
@@ -42,10 +47,11 @@ def find_copies(images: pd.DataFrame, views: Views, settings: Deduplicate) -> Co
         images: readable images in the manifest's columns, in an order that does not change the outcome.
         views: gives thumbnails and spectra by content, as ``Measurements.views`` does.
         settings: radius, similarity and whether symmetries count.
+        memory: a folder that remembers which pairs were compared before.
     """
     _, first, picture = np.unique(images["pixel_hash"].to_numpy(str), return_index=True, return_inverse=True)
     distinct = images.iloc[first]
-    left, right, similarity = _confirmed(distinct, views, settings)
+    left, right, similarity = _confirmed(distinct, views, settings, memory)
     links = coo_array((np.ones(len(left)), (left, right)), shape=(len(first), len(first)))
     _, component = connected_components(links, directed=False)
     _, seen, group = np.unique(component[picture], return_index=True, return_inverse=True)
@@ -55,7 +61,7 @@ def find_copies(images: pd.DataFrame, views: Views, settings: Deduplicate) -> Co
 
 
 def _confirmed(
-    distinct: pd.DataFrame, views: Views, settings: Deduplicate
+    distinct: pd.DataFrame, views: Views, settings: Deduplicate, memory: Path | None
 ) -> tuple[Rows, Rows, NDArray[np.float32]]:
     contents = distinct["sha256"].tolist()
     prints = Prints(
@@ -64,17 +70,34 @@ def _confirmed(
         spectra=views("spectra", contents),
     )
     pairs = propose(prints, max_distance=settings.max_distance, symmetries=settings.symmetries)
-    involved = np.unique(np.concatenate([pairs.left, pairs.right]))
-    thumbnails = views("thumbnails", [contents[row] for row in involved])
-    place = np.zeros(len(contents), dtype=np.int64)
-    place[involved] = np.arange(len(involved))
-    similarity = np.zeros(len(pairs.left), dtype=np.float32)
-    for start in range(0, len(similarity), AT_ONCE):
-        span = slice(start, start + AT_ONCE)
-        similarity[span] = similarities(
-            thumbnails[place[pairs.left[span]], pairs.left_view[span]],
-            thumbnails[place[pairs.right[span]], pairs.right_view[span]],
-            symmetries=settings.symmetries,
-        )
+    file = None if memory is None else memory_file(memory, symmetries=settings.symmetries)
+    similarity = remembered(
+        file, _names(pairs, contents), lambda rows: _compared(pairs, rows, contents, views, settings)
+    )
     same = similarity >= settings.min_similarity
     return pairs.left[same], pairs.right[same], similarity[same]
+
+
+def _names(pairs: Pairs, contents: Sequence[str]) -> list[str]:
+    columns = (pairs.left, pairs.right, pairs.left_view, pairs.right_view)
+    rows = zip(*(column.tolist() for column in columns), strict=True)
+    return [f"{contents[a][:KEY]}{contents[b][:KEY]}{view}{other}" for a, b, view, other in rows]
+
+
+def _compared(
+    pairs: Pairs, rows: Rows, contents: Sequence[str], views: Views, settings: Deduplicate
+) -> NDArray[np.float32]:
+    """Compare the pairs at ``rows``, holding the thumbnails of ``AT_ONCE`` at a time."""
+    involved, place = np.unique(np.concatenate([pairs.left[rows], pairs.right[rows]]), return_inverse=True)
+    thumbnails = views("thumbnails", [contents[row] for row in involved])
+    left, right = np.split(place, 2)
+    spans = [slice(start, start + AT_ONCE) for start in range(0, len(rows), AT_ONCE)]
+    compared = [
+        similarities(
+            thumbnails[left[span], pairs.left_view[rows[span]]],
+            thumbnails[right[span], pairs.right_view[rows[span]]],
+            symmetries=settings.symmetries,
+        )
+        for span in spans
+    ]
+    return np.concatenate([np.empty(0, np.float32), *compared])

@@ -117,6 +117,9 @@ class Measurements:
         self._workers = workers or os.cpu_count() or 1
         self._store = Store(cache, image)
 
+    def __contains__(self, sha256: str) -> bool:
+        return sha256 in self._store
+
     def get(self, sha256: str) -> dict[str, Any] | None:
         """Give what is known of a content: the manifest's measured columns, or None where it is new."""
         return self._store.get(sha256)

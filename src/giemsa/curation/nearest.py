@@ -11,6 +11,7 @@ PER_CELL = 2_000  # vectors in a cell of the partition
 PROBES = 6  # cells that are searched for each vector
 ROUNDS = 6  # of k-means
 BLOCK = 1_024
+PARTS = 8
 SEED = 2024
 
 Vectors = NDArray[np.float32]
@@ -97,12 +98,25 @@ def _squared(first: Vectors, second: Vectors) -> Vectors:
 
 def _merge(rows: Rows, distances: Vectors, asking: Rows, cell: Rows, apart: Vectors) -> None:
     """Take what is nearer than what is known into ``rows`` and ``distances``, in place."""
-    count = rows.shape[1]
     apart[asking[:, np.newaxis] == cell] = np.inf
-    taken = min(count, len(cell))
-    near = np.argpartition(apart, taken - 1, axis=1)[:, :taken]
-    candidates = np.concatenate([rows[asking], cell[near]], axis=1)
-    values = np.concatenate([distances[asking], np.take_along_axis(apart, near, axis=1)], axis=1)
-    best = np.lexsort((candidates, values))[:, :count]
+    query, near = np.nonzero(apart <= _enough(apart, rows.shape[1])[:, np.newaxis])
+    counts = np.bincount(query, minlength=len(asking))
+    place = np.arange(len(query)) - np.repeat(np.cumsum(counts) - counts, counts)
+    shape = (len(asking), int(counts.max(initial=0)))
+    candidates, values = np.zeros(shape, dtype=np.int64), np.full(shape, np.inf, dtype=np.float32)
+    candidates[query, place], values[query, place] = cell[near], apart[query, near]
+    candidates = np.concatenate([rows[asking], candidates], axis=1)
+    values = np.concatenate([distances[asking], values], axis=1)
+    best = np.lexsort((candidates, values))[:, : rows.shape[1]]
     rows[asking] = np.take_along_axis(candidates, best, axis=1)
     distances[asking] = np.take_along_axis(values, best, axis=1)
+
+
+def _enough(apart: Vectors, count: int) -> Vectors:
+    """Bound each row's ``count`` smallest values: so many parts of the row have their smallest below it."""
+    width = apart.shape[1] // (PARTS * count)
+    if width == 0:
+        return np.full(len(apart), np.inf, dtype=np.float32)
+    smallest = apart[:, : PARTS * count * width].reshape(len(apart), PARTS * count, width).min(axis=2)
+    bound: Vectors = np.partition(smallest, count - 1, axis=1)[:, count - 1]
+    return bound

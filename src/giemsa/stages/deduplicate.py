@@ -49,7 +49,7 @@ def _measure_unknown(readable: pd.DataFrame, raw: Path, measurements: Measuremen
     new = (
         (sha256, _bytes(raw / path))
         for sha256, path in zip(readable["sha256"], readable["path"], strict=True)
-        if measurements.get(sha256) is None
+        if sha256 not in measurements
     )
     for _ in measurements.measure(new):
         pass

@@ -1,0 +1,52 @@
+"""Remember how similar pairs of pictures are, so that new images cost only their own pairs."""
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from giemsa.curation.store import VERSION as THUMBNAILS
+from giemsa.workspace import whole
+
+VERSION = 1  # of what registration.py computes: raise it whenever a value changes
+
+Levels = NDArray[np.float32]
+
+
+def remembered(file: Path | None, pairs: list[str], compare: Callable[[NDArray[np.int64]], Levels]) -> Levels:
+    """Give the similarity of each pair, comparing only those that ``file`` does not know.
+
+    Args:
+        file: what is known of earlier pairs; afterwards it knows ``pairs`` and no others. None: nothing is.
+        pairs: a text for each pair that tells its pictures' contents and what of them is compared.
+        compare: computes the similarities of the pairs at the given rows.
+
+    Returns:
+        Shape ``(n,)``.
+    """
+    asked = pa.array(pairs, pa.string())
+    if file is None or not file.is_file():
+        found = compare(np.arange(len(pairs)))
+    else:
+        known = pq.read_table(file)
+        place = pc.index_in(asked, value_set=known["pair"].combine_chunks())
+        new = place.is_null().to_numpy(zero_copy_only=False)
+        found = np.empty(len(pairs), dtype=np.float32)
+        found[~new] = known["similarity"].to_numpy()[place.drop_null().to_numpy()]
+        found[new] = compare(np.flatnonzero(new))
+    if file is not None:
+        with whole(file) as partial:
+            pq.write_table(pa.table({"pair": asked, "similarity": found}), partial, compression="zstd")
+    return found
+
+
+def memory_file(folder: Path, *, symmetries: bool) -> Path:
+    """Name the file of a folder that remembers comparisons made by this version of the code and libraries."""
+    facts = f"{VERSION} {THUMBNAILS} {cv2.__version__} {np.__version__} {symmetries}"
+    return folder / f"comparisons-{hashlib.sha256(facts.encode()).hexdigest()[:16]}.parquet"
