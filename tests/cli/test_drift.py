@@ -1,0 +1,87 @@
+"""``giemsa drift`` counts what is new, compares it with the training data, and says so."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+from typer.testing import CliRunner
+
+from giemsa.cli import app
+from giemsa.settings import load_params
+from giemsa.stages import run
+from giemsa.workspace import Workspace
+from tests.pipeline.project import ROOT, write_cells
+
+CLASSES = ("lymphocyte", "platelet")
+
+
+@pytest.fixture(scope="module")
+def curated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project with curated cells and no model yet."""
+    root = tmp_path_factory.mktemp("curated")
+    shutil.copy(ROOT / "params.yaml", root)
+    workspace = Workspace(root)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(root)
+        write_cells(root / "first", CLASSES, 40)
+        assert CliRunner().invoke(app, ["ingest", "first"]).exit_code == 0
+        for stage in ("ingest", "validate", "deduplicate", "split"):
+            run(stage, load_params(workspace.params), workspace)
+    return root
+
+
+@pytest.fixture
+def here(curated: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    shutil.rmtree(curated / "inbox", ignore_errors=True)
+    monkeypatch.chdir(curated)
+    return curated
+
+
+def drift(*arguments: str) -> tuple[dict[str, Any], str]:
+    done = CliRunner().invoke(app, ["drift", "--json", "drift.json", *arguments], catch_exceptions=False)
+    assert done.exit_code == 0
+    found: dict[str, Any] = json.loads(Path("drift.json").read_text())
+    return found, done.output
+
+
+@pytest.mark.usefixtures("here")
+def test_an_empty_inbox_holds_nothing_new() -> None:
+    found, said = drift()
+    assert (found["images"], found["new"], found["shifts"], found["champion"]) == (0, 0, [], None)
+    assert said == "0 of 0 images are new.\n"
+
+
+def test_what_came_in_before_is_not_new_and_under_another_label_it_is(here: Path) -> None:
+    (here / "inbox").mkdir()
+    shutil.copytree(here / "first" / "platelet", here / "inbox" / "platelet")
+    shutil.copytree(here / "first" / "lymphocyte", here / "inbox" / "monocyte")
+    found, _ = drift()
+    assert (found["images"], found["new"]) == (80, 40)
+
+
+def test_a_few_images_are_new_but_say_nothing_of_drift(here: Path) -> None:
+    write_cells(here / "inbox", ("monocyte",), 5)
+    found, _ = drift()
+    assert (found["new"], found["shifts"]) == (5, [])
+
+
+def test_darker_images_have_drifted_and_the_same_ones_give_the_same_digest(here: Path) -> None:
+    for file in (here / "first").rglob("*.png"):
+        dark = here / "inbox" / file.relative_to(here / "first")
+        dark.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(np.asarray(Image.open(file)) // 2).save(dark)
+    found, said = drift()
+    assert found["drifted"]
+    assert "brightness drifted" in said
+    assert drift("inbox")[0]["digest"] == found["digest"]
+
+
+def test_an_unreadable_image_is_counted_but_not_compared(here: Path) -> None:
+    (here / "inbox" / "platelet").mkdir(parents=True)
+    (here / "inbox" / "platelet" / "broken.png").write_bytes(b"\x89PNG")
+    found, _ = drift()
+    assert (found["images"], found["new"]) == (1, 0)
