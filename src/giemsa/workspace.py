@@ -90,6 +90,11 @@ class Workspace:
         return self.root / "reports" / "evaluation"
 
     @property
+    def model_card(self) -> Path:
+        """The template of the model cards."""
+        return self.root / "mlflow" / "model_card.md.j2"
+
+    @property
     def registration(self) -> Path:
         """The receipt: what was registered, what the gate said and why."""
         return self.root / "reports" / "registration.json"

@@ -19,6 +19,8 @@ def new_project(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Projec
         shutil.copy(ROOT / "dvc.yaml", root)
         shutil.copy(ROOT / ".dvcignore", root)
         shutil.copytree(ROOT / "src", root / "src", ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(ROOT / "mlflow", root / "mlflow")
+        shutil.copy(ROOT / "decisions.csv", root)
         (root / "weights").mkdir()
         yaml = YAML()
         params = yaml.load((ROOT / "params.yaml").read_text(encoding="utf-8"))

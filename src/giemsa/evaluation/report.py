@@ -57,7 +57,7 @@ def card(workspace: Workspace, evaluation: Evaluation, judgement: Judgement) -> 
     Raises:
         UsageError: if the template is missing or asks for what there is not.
     """
-    path = workspace.root / "mlflow" / "model_card.md.j2"
+    path = workspace.model_card
     environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
