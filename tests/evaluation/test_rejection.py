@@ -89,7 +89,7 @@ def test_a_missing_or_damaged_file_is_a_usage_error(tmp_path: Path) -> None:
 @given(st.integers(0, 10_000), st.integers(5, 1500), st.sampled_from([0.005, 0.01, 0.05]))
 def test_limits_keep_to_the_share_of_cells_that_may_be_rejected(seed: int, n: int, share: float) -> None:
     rng = np.random.default_rng(seed)
-    scores = {"one": rng.normal(0, 1, n), "other": rng.standard_t(2, n)}
+    scores = {"strangeness": rng.normal(0, 1, n), "appearance": rng.standard_t(2, n)}
     limits = calibrate(scores, share)
     above = np.any([values > limits[name] + 1e-6 for name, values in scores.items()], axis=0)
     assert above.sum() <= n * share
@@ -98,5 +98,10 @@ def test_limits_keep_to_the_share_of_cells_that_may_be_rejected(seed: int, n: in
 def test_a_heavy_tail_in_one_score_does_not_blind_the_other() -> None:
     rng = np.random.default_rng(0)
     calm = rng.normal(0, 1, 2000)
-    beside = calibrate({"calm": calm, "wild": rng.standard_cauchy(2000)}, 0.01)["calm"]
-    assert beside < calibrate({"calm": calm, "wild": calm}, 0.01)["calm"] + 1.5
+    limits = calibrate({"strangeness": calm, "appearance": rng.standard_cauchy(2000)}, 0.01)
+    assert np.quantile(calm, 0.99) < limits["strangeness"] < np.quantile(calm, 0.999)
+
+
+def test_too_few_cells_make_the_largest_score_the_limit() -> None:
+    scores = {"strangeness": np.arange(50.0), "energy": -np.arange(50.0)}
+    assert calibrate(scores, 0.01) == {"strangeness": 49.0, "energy": 0.0}

@@ -38,8 +38,6 @@ def finish(
     rejection = Rejection.fit(train_views, train_features, train_labels, seed=seed)
     rejection.save(bundle)
     scores = rejection.scores(scorer.looks(validation_views), logits, features)
-    # Energy tells little that the others do not: it rejects only what exceeds every validation cell.
-    highest = round(float(scores.pop("energy").max()), 6)
-    thresholds = calibrate(scores, false_rejection) | {"energy": highest}
+    thresholds = calibrate(scores, false_rejection)
     temperature = round(fit_temperature(logits, validation_labels), 6)
     write_info(bundle, scorer.info.model_copy(update={"temperature": temperature, "rejection": thresholds}))

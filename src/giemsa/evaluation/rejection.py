@@ -20,6 +20,9 @@ LEARNED_FROM = 3200
 HIDDEN = 48
 ROUNDS = 40
 OUTERMOST = 10.0
+# How large a part of the cells that may be rejected each score may claim: what tells most may claim most.
+# Energy tells little that the others do not: it rejects only what exceeds every cell seen.
+CLAIMS = {"strangeness": 1.0, "appearance": 0.5, "feature_distance": 0.34, "energy": 0.0}
 PHRASES = {
     "appearance": "does not look like a stained cell (appearance distance {score:.1f} > {limit:.1f})",
     "energy": "of no known kind (energy {score:.1f} > {limit:.1f})",
@@ -133,23 +136,23 @@ class Rejection:
 def calibrate(scores: Mapping[str, Array], false_rejection: float) -> dict[str, float]:
     """Set one threshold per score so that all together reject at most a share of real cells.
 
-    Each score rejects the same number of the given cells, the largest for which all scores together keep
-    to a tolerance bound (Wilks 1941): with 95% confidence at most ``false_rejection`` of unseen cells are
+    Each score rejects as many of the given cells as its claim allows, and all of them together keep to a
+    tolerance bound (Wilks 1941): with 95% confidence at most ``false_rejection`` of unseen cells are
     rejected. Where there are too few cells for that, each limit is the largest score seen.
 
     Args:
-        scores: of real cells that were not trained on, by name, shape ``(n,)`` each.
+        scores: of real cells that were not trained on, by name as in ``CLAIMS``, shape ``(n,)`` each.
         false_rejection: share of real cells that may be rejected, 0..1.
     """
     values = np.stack(list(scores.values()))
     ordered = np.sort(values, axis=1)
+    claims = np.array([CLAIMS[name] for name in scores])
     allowed = _allowed(values.shape[1], false_rejection)
-    fitting = [
-        above
-        for above in range(allowed + 1)
-        if (values > ordered[:, [-1 - above]]).any(axis=0).sum() <= allowed
-    ]
-    limits = ordered[:, -1 - fitting[-1]]
+    limits = ordered[:, -1]
+    for most in range(allowed + 1):
+        lower = ordered[np.arange(len(values)), -1 - (most * claims).astype(int)]
+        if (values > lower[:, None]).any(axis=0).sum() <= allowed:
+            limits = lower
     return {name: round(float(limit), 6) for name, limit in zip(scores, limits, strict=True)}
 
 
@@ -174,7 +177,7 @@ def _classifier(cells: Array, others: Array, seed: int) -> dict[str, Array]:
     """Train a network of one small hidden layer to tell cells from strangers."""
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.neural_network import MLPClassifier
-    from threadpoolctl import threadpool_limits
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
     inputs = np.clip(np.concatenate([cells, others]), -OUTERMOST, OUTERMOST)
     network = MLPClassifier((HIDDEN,), alpha=1e-2, max_iter=ROUNDS, random_state=seed)

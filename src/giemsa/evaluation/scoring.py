@@ -16,7 +16,7 @@ from giemsa.evaluation.calibration import softmax
 from giemsa.evaluation.rejection import Rejection
 from giemsa.training.bundle import read_info
 
-BATCH = 16
+BATCH = 1  # LiteRT gains nothing from more, and a single cell answers at once
 
 
 @dataclass(frozen=True)
