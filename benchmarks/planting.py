@@ -35,12 +35,16 @@ def resized(pixels: Pixels, random: Random) -> Pixels:
     """Resize by 0.5 to 2.3."""
     factor = random.uniform(0.5, 2.3)
     size = (round(pixels.shape[1] * factor), round(pixels.shape[0] * factor))
-    return np.asarray(Pillow.fromarray(pixels).resize(size, FILTERS[random.integers(len(FILTERS))]))
+    smaller: Pixels = np.asarray(
+        Pillow.fromarray(pixels).resize(size, FILTERS[random.integers(len(FILTERS))])
+    )
+    return smaller
 
 
 def exposed(pixels: Pixels, random: Random) -> Pixels:
     """Brighten or darken by up to 10%."""
-    return np.clip(pixels * random.uniform(0.9, 1.1), 0, 255).astype(np.uint8)
+    changed: Pixels = np.clip(pixels * random.uniform(0.9, 1.1), 0, 255).astype(np.uint8)
+    return changed
 
 
 def shifted(pixels: Pixels, random: Random) -> Pixels:
