@@ -29,15 +29,13 @@ def main() -> None:
     parser.add_argument("--radius", type=int, default=8)
     chosen = parser.parse_args()
     has_faiss = importlib.util.find_spec("faiss") is not None
-    print(
-        f"{'hashes':>12} {'pairs':>12} {'giemsa s':>9} {'CPU s':>9} {'brute s':>9} {'FAISS s':>9} {'peak GiB':>9}"
-    )
+    print("      hashes        pairs  giemsa s     CPU s   brute s   FAISS s  peak GiB")
     size = 10_000
     while size <= chosen.largest:
         hashes = draw(size)
-        wall, cpu, pairs = timed(lambda: within(hashes, chosen.radius))
-        slow = timed(lambda: brute(hashes, chosen.radius)) if size <= BRUTE_UP_TO else None
-        peer = timed(lambda: faiss_pairs(hashes, chosen.radius)) if has_faiss else None
+        wall, cpu, pairs = timed(within, hashes, chosen.radius)
+        slow = timed(brute, hashes, chosen.radius) if size <= BRUTE_UP_TO else None
+        peer = timed(faiss_pairs, hashes, chosen.radius) if has_faiss else None
         for other in (slow, peer):
             assert other is None or other[2] == pairs
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
@@ -84,10 +82,10 @@ def faiss_pairs(hashes: Hashes, radius: int) -> int:
     return (int(limits[-1]) - len(values)) // 2
 
 
-def timed(work: Callable[[], int]) -> tuple[float, float, int]:
+def timed(work: Callable[[Hashes, int], int], hashes: Hashes, radius: int) -> tuple[float, float, int]:
     """Give wall seconds, CPU seconds and the outcome."""
     wall, cpu = time.perf_counter(), time.process_time()
-    outcome = work()
+    outcome = work(hashes, radius)
     return time.perf_counter() - wall, time.process_time() - cpu, outcome
 
 

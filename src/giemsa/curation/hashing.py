@@ -22,7 +22,7 @@ def dhash(picture: Pillow.Image) -> int:
         picture: the picture as Pillow opened it; neither upright nor cropped, since imagehash does neither.
     """
     small = picture.convert("L").resize((WIDTH, HEIGHT), Pillow.Resampling.LANCZOS)
-    return _packed(np.asarray(small))
+    return int(_packed(np.asarray(small)[np.newaxis])[0])
 
 
 def symmetric_hashes(grid: NDArray[np.float32], turned: NDArray[np.float32]) -> list[int]:
@@ -35,11 +35,9 @@ def symmetric_hashes(grid: NDArray[np.float32], turned: NDArray[np.float32]) -> 
     Returns:
         Eight hashes in the order of ``symmetry``; the first is the picture as it is.
     """
-    return [
-        _packed(seen)
-        for base in (grid, turned)
-        for seen in (base, base[:, ::-1], base[::-1], base[::-1, ::-1])
-    ]
+    seen = [view for base in (grid, turned) for view in (base, base[:, ::-1], base[::-1], base[::-1, ::-1])]
+    hashes: list[int] = _packed(np.stack(seen)).tolist()
+    return hashes
 
 
 def symmetry(pixels: NDArray[Value], index: int) -> NDArray[Value]:
@@ -50,5 +48,7 @@ def symmetry(pixels: NDArray[Value], index: int) -> NDArray[Value]:
     return seen[::-1] if index & 2 else seen
 
 
-def _packed(grid: NDArray[np.uint8] | NDArray[np.float32]) -> int:
-    return int.from_bytes(np.packbits(grid[:, 1:] > grid[:, :-1]).tobytes(), "big")
+def _packed(grids: NDArray[np.uint8] | NDArray[np.float32]) -> NDArray[np.uint64]:
+    """Pack grids of shape ``(n, 8, 9)`` into one hash each."""
+    rows = np.packbits(grids[..., 1:] > grids[..., :-1], axis=2)
+    return rows.reshape(-1, HEIGHT).view(">u8").astype(np.uint64)[:, 0]
