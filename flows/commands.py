@@ -14,6 +14,7 @@ from flows.leash import leashed
 KEPT_LINES = 100
 FRAME = (  # what DVC says around a stage's own lines
     "ERROR:",
+    "WARNING:",
     "Running stage ",
     "> ",
     "Updating lock file",

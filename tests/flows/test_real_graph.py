@@ -24,7 +24,7 @@ def small_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Make a project with the real graph and code, small parameters and few cells, and nothing run yet."""
     root = tmp_path_factory.mktemp("real") / "project"
     root.mkdir()
-    for name in ("dvc.yaml", ".dvcignore", "services.env", "flows", "src"):
+    for name in ("dvc.yaml", ".dvcignore", "services.env", "flows", "mlflow", "src"):
         (root / name).symlink_to(ROOT / name)
     for name in ("weights", ".dvc"):
         (root / name).mkdir()
@@ -89,7 +89,7 @@ def test_drawn_cells_become_a_champion_and_a_second_time_everything_is_cached(sm
 
 
 def test_a_folder_is_scored_with_the_champion_and_summed_up(small: Small) -> None:
-    run = small.run("score", source="inbox")
+    run = small.run("score", source="inbox", model="1")
     assert small.shown(run) == {"differential-count", "scores"}
     assert pq.read_metadata(small.root / "reports" / "scores" / "inbox.parquet").num_rows == 48
 

@@ -24,13 +24,6 @@ def test_a_retraining_is_triggered_through_the_api_and_every_step_is_seen(servic
     assert (services.root / "models" / "network").exists()
 
 
-def test_a_second_retraining_finds_everything_cached(services: Services) -> None:
-    assert services.finished_run
-    run = services.trigger()
-    assert services.wait_for(run)["message"] == "Nothing has changed: every step was up to date."
-    assert set(services.tasks(run).values()) == {"Cached"}
-
-
 def test_the_deployments_have_their_schedules_and_one_retraining_at_a_time(services: Services) -> None:
     retrain = services.deployment("retrain")
     (schedule,) = retrain["schedules"]
