@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from giemsa.errors import UsageError
-from giemsa.evaluation.scoring import BATCH, Scorer
+from giemsa.evaluation.scoring import SHARE, Scorer
 from giemsa.training.bundle import load_network
 
 
@@ -36,7 +36,7 @@ def test_the_exported_network_says_what_the_keras_one_says(
     np.testing.assert_allclose(features, said["features"], atol=1e-4)
 
 
-@pytest.mark.parametrize("size", [1, 3, BATCH, BATCH + 5])
+@pytest.mark.parametrize("size", [1, 3, SHARE, SHARE + 5])
 def test_a_cell_scores_the_same_bits_in_any_company(
     tiny_bundle: Path, views: NDArray[np.uint8], size: int
 ) -> None:

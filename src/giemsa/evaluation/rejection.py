@@ -177,7 +177,7 @@ def _classifier(cells: Array, others: Array, seed: int) -> dict[str, Array]:
     """Train a network of one small hidden layer to tell cells from strangers."""
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.neural_network import MLPClassifier
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+    from threadpoolctl import threadpool_limits
 
     inputs = np.clip(np.concatenate([cells, others]), -OUTERMOST, OUTERMOST)
     network = MLPClassifier((HIDDEN,), alpha=1e-2, max_iter=ROUNDS, random_state=seed)

@@ -16,7 +16,7 @@ from giemsa.evaluation.calibration import softmax
 from giemsa.evaluation.rejection import Rejection
 from giemsa.training.bundle import read_info
 
-BATCH = 1  # LiteRT gains nothing from more, and a single cell answers at once
+SHARE = 16  # views that a thread takes at a time
 
 
 @dataclass(frozen=True)
@@ -85,19 +85,22 @@ class Scorer:
         if views.ndim != 4 or views.shape[1:] != (size, size, 3):  # noqa: PLR2004
             message = f"views must have shape (n, {size}, {size}, 3), not {views.shape}"
             raise ValueError(message)
-        parts = list(self._pool.map(self._run, _batches(views)))
+        parts = list(self._pool.map(self._run, _shares(views)))
         return np.concatenate([part[0] for part in parts]), np.concatenate([part[1] for part in parts])
 
     def looks(self, views: NDArray[np.uint8]) -> NDArray[np.float64]:
         """Describe what the views look like, shape ``(n, k)``, for the rejection; see ``appearance``."""
-        return np.concatenate(list(self._pool.map(appearance, _batches(views))))
+        return np.concatenate(list(self._pool.map(appearance, _shares(views))))
 
-    def _run(self, batch: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Run one batch, filled up to a fixed size so that every picture takes the same path."""
-        filled = np.zeros((BATCH, *batch.shape[1:]), np.float32)
-        filled[: len(batch)] = batch
-        outputs = self._interpreter()(image=filled)
-        return outputs["logits"][: len(batch)], outputs["features"][: len(batch)]
+    def _run(self, share: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Run one view at a time: LiteRT gains nothing from batches, and every view takes the same path."""
+        interpreter = self._interpreter()
+        inputs = share.astype(np.float32) if len(share) else np.zeros((1, *share.shape[1:]), np.float32)
+        outputs = [interpreter(image=view[None]) for view in inputs]
+        logits, features = (
+            np.concatenate([each[name] for each in outputs]) for name in ("logits", "features")
+        )
+        return logits[: len(share)], features[: len(share)]
 
     def _interpreter(self) -> Any:
         if not hasattr(self._local, "runner"):
@@ -115,9 +118,9 @@ class Scorer:
         return self._local.runner
 
 
-def _batches(views: NDArray[np.uint8]) -> list[NDArray[np.uint8]]:
-    """Cut views into batches; none make one empty batch."""
-    return [views[start : start + BATCH] for start in range(0, max(1, len(views)), BATCH)]
+def _shares(views: NDArray[np.uint8]) -> list[NDArray[np.uint8]]:
+    """Cut views into shares for the threads; none make one empty share."""
+    return [views[start : start + SHARE] for start in range(0, max(1, len(views)), SHARE)]
 
 
 def _read(path: Path) -> bytes:
