@@ -53,6 +53,8 @@ def test_a_networks_backbone_gets_the_weights_of_the_file(
             network.get_layer(layer.name).get_weights(), layer.get_weights(), strict=True
         ):
             assert np.array_equal(value, expected), layer.name
+    still = {weight.path for weight in network.non_trainable_variables}
+    assert all(weight.path in still for weight in network.variables if weight.path.endswith("gamma"))
 
 
 def test_no_weights_to_be_had_is_a_wrong_use(

@@ -24,11 +24,6 @@ def test_mobilenet_enlarges_what_it_sees() -> None:
     assert network.get_layer("enlarged").output.shape == (None, 64, 64, 3)
 
 
-def test_mobilenets_batch_normalisation_is_not_trained() -> None:
-    network = mobilenet(3, backbone="MobileNetV3Small-0.75", enlarged=32, dropout=0.1)
-    assert not [weight.path for weight in network.trainable_variables if weight.path.endswith("gamma")]
-
-
 def test_a_sized_network_computes_the_same() -> None:
     network = residual_network(4, widths=(8, 12), dropout=0.5)
     fixed = sized(network, 32)

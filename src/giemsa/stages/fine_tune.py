@@ -2,14 +2,14 @@
 
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from giemsa.errors import UsageError
 from giemsa.progress import say
 from giemsa.registry.training_runs import epoch_figures, training_run
 from giemsa.settings import FineTune, Image, Reject
-from giemsa.stages.learning import describe, read_lesson, tell, write_model
-from giemsa.training.budget import affordable_epochs
+from giemsa.stages.learning import Lesson, describe, read_lesson, tell, write_model
+from giemsa.training.budget import SPEED, affordable_epochs
 from giemsa.training.bundle import BundleInfo, Epoch
 from giemsa.training.fine_tuning import fit_head, freeze, pretrain
 from giemsa.training.fitting import Fit, Phase
@@ -33,16 +33,7 @@ def run(workspace: Workspace, *, image: Image, fine_tune: FineTune, reject: Reje
     """
     lesson = read_lesson(workspace, image)
     make_reproducible(fine_tune.seed)
-    build = partial(
-        mobilenet,
-        len(lesson.classes),
-        backbone=fine_tune.backbone,
-        enlarged=fine_tune.enlarged_px,
-        dropout=fine_tune.dropout,
-    )
-    epochs = affordable_epochs(fine_tune, [build(size=image.size)], len(lesson.train))
-    network = build()
-    origin = _weights(workspace, network, fine_tune, drawn=lesson.drawn)
+    network, origin, epochs = _start(workspace, lesson, image, fine_tune)
     facts = {"family": "mobilenet", "weights": origin.sentence, "pretrained": origin.pretrained}
 
     def describing(name: str, recipe: str) -> BundleInfo:
@@ -53,27 +44,38 @@ def run(workspace: Workspace, *, image: Image, fine_tune: FineTune, reject: Reje
         before = fit_head(network, lesson.train, lesson.validation, fine_tune, _telling(HEAD, live))
     write_model(workspace, sized(network, image.size), info, before, lesson, reject)
 
-    info = describing(TUNED, f"{fine_tune.backbone}, head, then all but {fine_tune.frozen_layers} layers")
+    layers = f"all but {fine_tune.frozen_layers} layers" if fine_tune.frozen_layers else "all layers"
+    info = describing(TUNED, f"{fine_tune.backbone}, head, then {layers}, {epochs} epochs at most")
     freeze(network, fine_tune.frozen_layers)
     with training_run(workspace, info) as live:
-        told = _telling(TUNED, live)
-        history = Fit(network, lesson.train, lesson.validation, fine_tune, told).run(
-            [Phase("all", epochs, image.size)]
-        )
+        fit = Fit(network, lesson.train, lesson.validation, fine_tune, _telling(TUNED, live))
+        history = fit.run([Phase("all", epochs, image.size)])
     write_model(workspace, sized(network, image.size), info, history, lesson, reject)
 
 
-def _weights(workspace: Workspace, network: object, settings: FineTune, *, drawn: bool) -> Origin:
-    """Load pretrained weights; drawn cells alone may do without, and the model says so everywhere."""
-    if settings.weights == "none":
-        return RANDOM
-    try:
-        return pretrain(network, settings.backbone, workspace.weights)
-    except UsageError as error:
-        if not drawn:
-            raise
-        say(f"{error} These cells are drawn, so training goes on from random weights.")
-        return RANDOM
+def _start(workspace: Workspace, lesson: Lesson, image: Image, settings: FineTune) -> tuple[Any, Origin, int]:
+    """Build the network, give it its first weights, and count the epochs that the budget pays for.
+
+    Drawn cells alone may do without pretrained weights when they are asked for, and the model says so. A
+    network that starts from random weights gains nothing from larger pictures.
+    """
+    build = partial(mobilenet, len(lesson.classes), backbone=settings.backbone, dropout=settings.dropout)
+    count = partial(affordable_epochs, settings, cells=len(lesson.train))
+    if settings.weights == "imagenet":
+        enlarged = settings.enlarged_px
+        try:
+            network = build(enlarged=enlarged)
+            origin = pretrain(network, settings.backbone, workspace.weights)
+        except UsageError as error:
+            if not lesson.drawn:
+                raise
+            say(f"{error} These cells are drawn, so training goes on from random weights.")
+        else:
+            speed = SPEED["mobilenet, pretrained"]
+            return network, origin, count([build(enlarged=enlarged, size=image.size)], speed=speed)
+    network = build(enlarged=image.size)
+    sized_network = build(enlarged=image.size, size=image.size)
+    return network, RANDOM, count([sized_network], speed=SPEED["mobilenet, random"])
 
 
 def _telling(name: str, live: "Run") -> Callable[[Epoch], None]:

@@ -5,7 +5,7 @@ from functools import partial
 from giemsa.registry.training_runs import epoch_figures, training_run
 from giemsa.settings import Image, Reject, Train
 from giemsa.stages.learning import describe, read_lesson, tell, write_model
-from giemsa.training.budget import affordable_epochs
+from giemsa.training.budget import SPEED, affordable_epochs
 from giemsa.training.bundle import Epoch
 from giemsa.training.fitting import Fit, Phase
 from giemsa.training.learner import make_reproducible
@@ -27,7 +27,8 @@ def run(workspace: Workspace, *, image: Image, train: Train, reject: Reject) -> 
     make_reproducible(train.seed)
     build = partial(residual_network, len(lesson.classes), widths=train.widths, dropout=train.dropout)
     sides = (8 * round(image.size * COARSE / 8), image.size)
-    epochs = affordable_epochs(train, [build(size=side) for side in sides], len(lesson.train))
+    coarse_and_full = [build(size=side) for side in sides]
+    epochs = affordable_epochs(train, coarse_and_full, len(lesson.train), speed=SPEED["residual"])
     phases = [
         Phase(name, share, side)
         for name, share, side in zip(

@@ -17,6 +17,9 @@ Operator = Callable[[Picture, np.random.Generator], Picture]
 
 cv2.setNumThreads(1)  # Many small pictures: threads of our own, none of OpenCV's.
 
+# Colours of what lies on a slide: anything, precipitated dye, and what lets no light through.
+DIRT: Final = (((0, 0, 0), (255, 255, 255)), ((30, 0, 60), (140, 90, 180)), ((0, 0, 0), (60, 60, 60)))
+
 _BANK_SIDE: Final = 1024
 _LEVELS: Final = np.arange(256, dtype=np.float32) / 255
 
@@ -88,7 +91,8 @@ def debris(picture: Picture, rng: np.random.Generator) -> Picture:
     noise = _crop(_BANK_SMOOTH[int(rng.integers(len(_BANK_SMOOTH)))], picture.shape[0], rng)
     depth = rng.uniform(0.5, 2.0)  # standard deviations: covers 30 % to 2 % of the picture
     mask = np.clip((noise - depth) * rng.uniform(2, 20), 0, 1)
-    colour = rng.uniform(0, 255, 3) if rng.random() < 0.5 else rng.uniform((30, 0, 60), (140, 90, 180))
+    low, high = DIRT[int(rng.integers(len(DIRT)))]
+    colour = rng.uniform(low, high, 3)
     mask = (mask * rng.uniform(0.4, 1.0))[..., None]
     return _stored(picture + (colour.astype(np.float32) - picture) * mask)
 
@@ -189,14 +193,14 @@ def compression(picture: Picture, rng: np.random.Generator) -> Picture:
 FAULTS: Final[tuple[tuple[Operator, float], ...]] = (
     (debris, 0.2),
     (refraction, 0.1),
-    (occlusion, 0.1),
-    (illumination, 0.15),
-    (blur, 0.15),
-    (exposure, 0.2),
-    (tone, 0.15),
-    (noise, 0.12),
-    (resampling, 0.12),
-    (compression, 0.15),
+    (occlusion, 0.08),
+    (illumination, 0.12),
+    (blur, 0.12),
+    (exposure, 0.15),
+    (tone, 0.12),
+    (noise, 0.08),
+    (resampling, 0.1),
+    (compression, 0.12),
 )
 
 

@@ -18,22 +18,28 @@ BACKBONE_SIZE = 96
 
 
 def pretrain(network: Any, backbone: str, folder: Path) -> Origin:
-    """Give the backbone inside ``network`` its ImageNet weights, layer by layer.
+    """Give the backbone inside ``network`` its ImageNet weights, and hold its batch normalisation still.
+
+    Such weights may carry batch normalisation folded into the convolutions: its statistics are then not those
+    of any data, and training it would first undo what was learnt.
 
     Raises:
         UsageError: if there are none to be had.
     """
+    import keras
+
     base = _backbone(backbone, None)
     origin = load_pretrained(base, backbone, folder, download=lambda: _backbone(backbone, "imagenet"))
     known = {layer.name: layer for layer in base.layers if layer.weights}
     for layer in network.layers:
         if layer.name in known:
             layer.set_weights(known[layer.name].get_weights())
+            layer.trainable = not isinstance(layer, keras.layers.BatchNormalization)
     return origin
 
 
 def freeze(network: Any, layers: int) -> None:
-    """Keep the first ``layers`` layers as they are; batch normalisation is frozen already."""
+    """Keep the first ``layers`` layers as they are."""
     for layer in network.layers[:layers]:
         layer.trainable = False
 
