@@ -1,4 +1,4 @@
-"""Choose the similarity at which a candidate pair is one cell, from planted copies and the nearest other cells.
+"""Choose the similarity at which a pair is one cell, from planted copies and the nearest other cells.
 
     .venv/bin/python benchmarks/confirmation.py CELLS.zip [--cells 4000] [--per-kind 60] [--figure roc.png]
 

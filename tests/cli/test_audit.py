@@ -32,7 +32,7 @@ def test_findings_and_page_are_written_and_nothing_else(here: Path) -> None:
     assert sorted(path.name for path in here.iterdir()) == ["cells", "found.json", "page.html"]
     told = json.loads((here / "found.json").read_text("utf-8"))
     assert told["images"] == 4
-    assert told["unreadable"] == []
+    assert told["unreadable"] == told["odd"] == told["leaks"] == []
     assert told["groups"] == [
         {
             "kind": "exact",

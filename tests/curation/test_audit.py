@@ -11,11 +11,23 @@ from giemsa.curation.audit import audit, content_key
 from giemsa.curation.audit_report import pictures, write_json
 from giemsa.data.sources import open_source
 from giemsa.errors import UsageError
-from giemsa.settings import Deduplicate, Image
+from giemsa.settings import Deduplicate, Image, Validate
 
 Pixels = NDArray[np.uint8]
 IMAGE = Image(size=96, crop_px=200, max_pixels=1_000_000, max_bytes=1_000_000)
 SETTINGS = Deduplicate(max_distance=8, min_similarity=0.9, symmetries=True, junk_copies=5)
+
+LIMITS = Validate(
+    min_classes=2,
+    min_per_class=10,
+    max_imbalance=50,
+    min_side_px=24,
+    max_unreadable=0.2,
+    brightness=(0.1, 0.98),
+    sharpness_min=0.00005,
+    max_outside=0.05,
+    critical=(),
+)
 
 
 @pytest.fixture
@@ -35,7 +47,7 @@ def test_copies_conflicts_and_broken_files_are_all_named(folder: Path, cell: Cal
     save(folder / "ig" / "twin.png", cell(2))
     (folder / "ig" / "cut.png").write_bytes((folder / "ig" / "1.png").read_bytes()[:200])
     (folder / "ig" / "empty.jpg").touch()
-    found = audit(open_source(folder, IMAGE), IMAGE, SETTINGS)
+    found = audit(open_source(folder, IMAGE), IMAGE, SETTINGS, LIMITS)
     assert found.images == 16
     assert [path for path, _ in found.unreadable] == ["ig/cut.png", "ig/empty.jpg"]
     told = {tuple(sorted(member.path for member in group.members)): group for group in found.groups}
@@ -48,7 +60,7 @@ def test_junk_that_repeats_is_a_conflict_of_which_none_is_kept(folder: Path) -> 
     junk = np.random.default_rng(0).integers(0, 256, (96, 96, 3), dtype=np.uint8)
     for number in range(6):
         save(folder / ("ig" if number % 2 else "monocyte") / f"junk{number}.png", junk)
-    (group,) = audit(open_source(folder, IMAGE), IMAGE, SETTINGS).groups
+    (group,) = audit(open_source(folder, IMAGE), IMAGE, SETTINGS, LIMITS).groups
     assert group.junk
     assert group.conflict
     assert group.keep is None
@@ -59,22 +71,33 @@ def test_images_that_another_source_holds_are_leaks(
 ) -> None:
     save(tmp_path / "test" / "seen.png", cell(3)[:, ::-1])
     save(tmp_path / "test" / "new.png", cell(50))
-    found = audit(open_source(folder, IMAGE), IMAGE, SETTINGS, against=open_source(tmp_path / "test", IMAGE))
+    found = audit(
+        open_source(folder, IMAGE), IMAGE, SETTINGS, LIMITS, against=open_source(tmp_path / "test", IMAGE)
+    )
     assert [(leak.paths, leak.against) for leak in found.leaks] == [(("ig/3.png",), ("seen.png",))]
     assert found.groups == ()
     assert found.images == 12
 
 
+def test_odd_images_are_pointed_at(folder: Path) -> None:
+    save(folder / "ig" / "black.png", np.zeros((96, 96, 3), np.uint8))
+    odd = audit(open_source(folder, IMAGE), IMAGE, SETTINGS, LIMITS).odd
+    assert [(each.path, each.issue) for each in odd] == [
+        ("ig/black.png", "nearly constant"),
+        ("ig/black.png", "too dark"),
+    ]
+
+
 def test_rows_of_an_npz_are_named_by_file_and_row(tmp_path: Path, cell: Callable[..., Pixels]) -> None:
     images = np.stack([cell(1), cell(2), cell(1)])
     np.savez(tmp_path / "cells.npz", images=images, labels=np.array(["ig", "ig", "ig"]))
-    (group,) = audit(open_source(tmp_path / "cells.npz", IMAGE), IMAGE, SETTINGS).groups
+    (group,) = audit(open_source(tmp_path / "cells.npz", IMAGE), IMAGE, SETTINGS, LIMITS).groups
     assert [member.path for member in group.members] == ["cells.npz#0", "cells.npz#2"]
 
 
 def test_a_source_of_nothing_but_broken_files_is_audited_too(tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(b"no")
-    found = audit(open_source(tmp_path, IMAGE), IMAGE, SETTINGS)
+    found = audit(open_source(tmp_path, IMAGE), IMAGE, SETTINGS, LIMITS)
     assert found.images == len(found.unreadable) == 1
     assert found.groups == ()
 
@@ -85,7 +108,7 @@ def test_the_findings_are_json_by_the_contract(
     save(folder / "ig" / "twin.png", cell(2))
     (folder / "ig" / "empty.jpg").touch()
     target = tmp_path / "out" / "found.json"
-    write_json(target, audit(open_source(folder, IMAGE), IMAGE, SETTINGS))
+    write_json(target, audit(open_source(folder, IMAGE), IMAGE, SETTINGS, LIMITS))
     told = json.loads(target.read_text("utf-8"))
     assert told["images"] == 14
     assert told["unreadable"] == [{"path": "ig/empty.jpg", "reason": "empty file (0 bytes)"}]
@@ -101,7 +124,7 @@ def test_the_findings_are_json_by_the_contract(
 
 def test_a_place_that_cannot_be_written_is_named(tmp_path: Path, folder: Path) -> None:
     (tmp_path / "file").touch()
-    found = audit(open_source(folder, IMAGE), IMAGE, SETTINGS)
+    found = audit(open_source(folder, IMAGE), IMAGE, SETTINGS, LIMITS)
     with pytest.raises(UsageError, match="cannot be written"):
         write_json(tmp_path / "file" / "found.json", found)
 
@@ -109,7 +132,7 @@ def test_a_place_that_cannot_be_written_is_named(tmp_path: Path, folder: Path) -
 def test_the_page_gets_each_groups_pictures(tmp_path: Path, cell: Callable[..., Pixels]) -> None:
     np.savez(tmp_path / "cells.npz", images=np.stack([cell(1)] * 2), labels=np.array(["ig", "ig"]))
     source = open_source(tmp_path / "cells.npz", IMAGE)
-    show = pictures(source, audit(source, IMAGE, SETTINGS))
+    show = pictures(source, audit(source, IMAGE, SETTINGS, LIMITS))
     assert show("cells.npz#0").startswith(b"\x89PNG")
     assert show("cells.npz#1") == show("cells.npz#0")
     assert show("elsewhere") == b""

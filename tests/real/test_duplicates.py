@@ -53,7 +53,7 @@ def read(archive: Path, count: int, *also: str) -> dict[str, bytes]:
 
 def audited(folder: Path) -> Audit:
     params = params_or_defaults(PARAMS)
-    return audit(open_source(folder, params.image), params.image, params.deduplicate)
+    return audit(open_source(folder, params.image), params.image, params.deduplicate, params.validate_)
 
 
 def test_planted_copies_are_found_and_no_two_cells_are_taken_for_one(tmp_path: Path) -> None:

@@ -34,7 +34,12 @@ def audit(
     opened = open_source(source, params.image)
     other = open_source(against, params.image) if against else None
     found = auditing.audit(
-        opened, params.image, params.deduplicate, against=other, workers=params.compute.workers
+        opened,
+        params.image,
+        params.deduplicate,
+        params.validate_,
+        against=other,
+        workers=params.compute.workers,
     )
     write_json(json, found)
     if html:
@@ -65,6 +70,7 @@ def _report(found: "Audit", json: Path, html: Path | None) -> None:
         ("  of these under conflicting labels", sum(group.conflict for group in groups)),
         ("  of these junk that repeats", sum(group.junk for group in groups)),
         ("images to drop", sum(member.decision == "dropped" for each in groups for member in each.members)),
+        ("images that look odd", len({each.path for each in found.odd})),
         ("pictures shared with the other source", len(found.leaks)),
     ):
         table.add_row(what, f"{count:,}")

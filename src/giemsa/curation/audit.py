@@ -12,9 +12,10 @@ from giemsa.curation.decisions import decide
 from giemsa.curation.duplicates import Copies, find_copies
 from giemsa.curation.groups import Group
 from giemsa.curation.measuring import Content, Measurements
+from giemsa.curation.oddities import Oddity, oddities
 from giemsa.data.sources import Source
 from giemsa.progress import track
-from giemsa.settings import Deduplicate, Image
+from giemsa.settings import Deduplicate, Image, Validate
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,7 @@ class Audit:
         unreadable: path and reason of each that cannot be read, by path.
         groups: copies of one picture, junk first, then conflicts.
         leaks: pictures that the other source holds too.
+        odd: images that a person should look at.
         contents: SHA-256 of each readable image, by path.
     """
 
@@ -41,11 +43,18 @@ class Audit:
     unreadable: tuple[tuple[str, str], ...]
     groups: tuple[Group, ...]
     leaks: tuple[Leak, ...]
+    odd: tuple[Oddity, ...]
     contents: dict[str, str] = field(repr=False)
 
 
 def audit(
-    source: Source, image: Image, deduplicate: Deduplicate, *, against: Source | None = None, workers: int = 0
+    source: Source,
+    image: Image,
+    deduplicate: Deduplicate,
+    validate: Validate,
+    *,
+    against: Source | None = None,
+    workers: int = 0,
 ) -> Audit:
     """Look through ``source`` in one pass over its files.
 
@@ -53,6 +62,7 @@ def audit(
         source: the images.
         image: limits, and what a network sees.
         deduplicate: when two images count as one.
+        validate: what is odd about an image.
         against: images, such as a foreign test set, of which none should stand in ``source``.
         workers: threads; 0 means one per core.
     """
@@ -64,11 +74,13 @@ def audit(
     copies = find_copies(everything, measurements.views, deduplicate)
     own = _first(copies, len(readable))
     broken = ours[~ours["readable"]]
+    spectra = measurements.views("spectra", readable["sha256"].tolist())[:, 0]
     return Audit(
         images=len(ours),
         unreadable=tuple(zip(broken["path"], broken["reason"], strict=True)),
         groups=decide(everything.iloc[: len(readable)], own, deduplicate, image, {}).groups,
         leaks=tuple(_leaks(everything, copies, len(readable))),
+        odd=tuple(oddities(readable, spectra, validate)),
         contents=dict(zip(readable["path"], readable["sha256"], strict=True)),
     )
 

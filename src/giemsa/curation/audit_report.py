@@ -38,6 +38,7 @@ def write_json(path: Path, found: Audit) -> None:
             }
             for group in found.groups
         ],
+        "odd": [{"path": odd.path, "issue": odd.issue, "value": odd.value} for odd in found.odd],
         "leaks": [{"paths": leak.paths, "against": leak.against} for leak in found.leaks],
     }
     try:
