@@ -94,3 +94,9 @@ def test_few_contents_wait_in_memory() -> None:
     rows = Measurements(None, IMAGE, workers=2).measure(items())
     next(rows)
     assert taken <= 2 * measuring.AHEAD + 1
+
+
+def test_a_lab_picture_is_measured_although_imagehash_fails_on_it() -> None:
+    buffer = io.BytesIO()
+    Pillow.new("LAB", (20, 20)).save(buffer, "TIFF")
+    assert measure(buffer.getvalue(), IMAGE)["mode"] == "LAB"

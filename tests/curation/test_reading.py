@@ -114,6 +114,7 @@ def test_rows_of_an_array_are_pictures() -> None:
         (b"not a picture", "not a JPEG, PNG, TIFF, BMP or WebP picture"),
         (b"GIF89a" + bytes(40), "not a JPEG"),
         (encoded(Pillow.fromarray(colours()), "JPEG")[:500], "truncated: the file ends after 500 bytes"),
+        (encoded(Pillow.fromarray(colours()), "WEBP")[:60], r"truncated after 60 of \d+ bytes"),
         (bytes(1_000_001), "1,000,001 bytes are more than image.max_bytes"),
         (encoded(Pillow.new("1", (1001, 1000))), "1,001 x 1,000 pixels are more than image.max_pixels"),
         (encoded(Pillow.new("1", (20_000, 20_000))), "bomb"),

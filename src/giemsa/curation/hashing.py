@@ -21,6 +21,8 @@ def dhash(picture: Pillow.Image) -> int:
     Args:
         picture: the picture as Pillow opened it; neither upright nor cropped, since imagehash does neither.
     """
+    if picture.mode == "LAB":  # imagehash fails on it: Pillow knows no way from LAB to grey but by RGB
+        picture = picture.convert("RGB")
     small = picture.convert("L").resize((WIDTH, HEIGHT), Pillow.Resampling.LANCZOS)
     return int(_packed(np.asarray(small)[np.newaxis])[0])
 

@@ -211,6 +211,8 @@ def _reason(error: Exception, content: bytes) -> str:
         return "not a JPEG, PNG, TIFF, BMP or WebP picture, or its header is damaged"
     if isinstance(error, Pillow.DecompressionBombError):
         return "far more pixels than a picture has (decompression bomb)"
+    if content.startswith(b"RIFF") and (whole := int.from_bytes(content[4:8], "little") + 8) > len(content):
+        return f"truncated after {len(content):,} of {whole:,} bytes"
     if "truncated" in text.lower() or isinstance(error, EOFError):
         return f"truncated: the file ends after {len(content):,} bytes, before its picture does"
     return f"damaged ({type(error).__name__}: {text})" if text else f"damaged ({type(error).__name__})"
