@@ -55,7 +55,7 @@ def place(picture: Picture, size: int, rng: np.random.Generator) -> Picture:
         turned = np.rot90(picture, int(rng.integers(4)))
         return np.ascontiguousarray(turned[:, ::-1] if rng.random() < 0.5 else turned)
     angle = rng.uniform(0, 2 * math.pi)
-    zoom = size / side * math.exp(rng.normal(0, 0.15))
+    zoom = size / side * (rng.uniform(0.6, 1.5) if rng.random() < 0.3 else math.exp(rng.normal(0, 0.1)))
     stretch = math.exp(rng.normal(0, 0.05))
     mirror = 1 if rng.random() < 0.5 else -1
     cos, sin = math.cos(angle), math.sin(angle)
