@@ -13,7 +13,7 @@ from giemsa.curation.spectra import as_vectors
 NEIGHBOURS = 8
 RATIO = 0.95  # of the distance to the 9th neighbour: a copy lies closer than the crowd
 SURELY_NEAR = 0.12  # squared distance of spectra at which a pair is looked at, whatever the crowd does
-TOO_FAR = 0.3  # at which a pair of like hashes is none of like pictures
+TOO_FAR = 0.6  # at which a pair of like hashes is none of like pictures; grey copies stand at 0.2 to 0.58
 STAR_ABOVE = 64  # pictures with one and the same hash: beyond, they are compared with their first only
 
 SIDES: tuple[Literal["left"], Literal["right"]] = ("left", "right")
