@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from prefect.artifacts import create_image_artifact, create_markdown_artifact, create_table_artifact
+from prefect.artifacts import create_markdown_artifact, create_table_artifact
 
 from flows.services import services, settings
 from giemsa.workspace import Workspace
@@ -48,7 +48,7 @@ def links(workspace: Workspace) -> str:
 def _publish_duplicates(workspace: Workspace) -> None:
     summary = read_json(workspace.duplicates / "summary.json")
     counts = [
-        {"what": key.replace("_", " "), "images": value} for key, value in summary.items() if _is_count(value)
+        {"what": key.replace("_", " "), "count": value} for key, value in summary.items() if _is_count(value)
     ]
     if counts:
         create_table_artifact(counts, key="duplicates", description="What deduplication found and dropped.")
@@ -92,7 +92,8 @@ def _show(picture: Path, key: str, description: str) -> None:
     """Keep the picture itself with the run: the file will be another one after the next retraining."""
     if picture.is_file():
         content = base64.b64encode(picture.read_bytes()).decode("ascii")
-        create_image_artifact(f"data:image/png;base64,{content}", key=key, description=description)
+        markdown = f"![{description}](data:image/png;base64,{content})"
+        create_markdown_artifact(markdown, key=key, description=description)
 
 
 def _is_count(value: object) -> bool:

@@ -41,7 +41,7 @@ def _work() -> Iterator[str]:
         flows = {flow.id: flow.name for flow in client.read_flows()}
         for run in client.read_flow_runs(flow_run_filter=chosen("RUNNING", "PENDING", "CANCELLING")):
             since = _local(run.start_time or run.expected_start_time)
-            yield f"running  {flows[run.flow_id]} {run.name} ({run.state_name}) since {since}"
+            yield f"running  {flows[run.flow_id]} {run.name} ({run.state_name}) since {since}: {run.id}"
         order = FlowRunSort.EXPECTED_START_TIME_ASC
         for run in client.read_flow_runs(flow_run_filter=chosen("SCHEDULED"), sort=order, limit=PLANNED):
             yield f"planned  {flows[run.flow_id]} at {_local(run.expected_start_time)}"
