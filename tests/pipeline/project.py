@@ -12,12 +12,12 @@ from PIL import Image
 from giemsa.data.drawing import draw_cell
 
 ROOT = Path(__file__).parents[2]
-CLASSES = ("basophil", "erythroblast", "lymphocyte", "platelet")
-CELLS_PER_CLASS = 24
+CLASSES = ("eosinophil", "erythroblast", "monocyte", "platelet")
+CELLS_PER_CLASS = 40
 SMALL = {
     "image": {"size": 32},
     "validate": {"critical": ["schema", "classes", "count_per_class"]},
-    "train": {"max_epochs": 2, "widths": [8, 8], "batch_size": 16},
+    "train": {"max_epochs": 24, "widths": [16, 16], "batch_size": 16, "patience": 24},
     "fine_tune": {"max_epochs": 2, "head_epochs": 1, "batch_size": 16, "weights": "none"},
     "evaluate": {"resamples": 100, "corruptions": False},
 }
