@@ -1,5 +1,6 @@
 """Tell people of a failure and of a promotion, through a Prefect block of their choice or the log."""
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from prefect import Flow
@@ -31,10 +32,16 @@ def notify(subject: str, body: str) -> None:
     if not name:
         return
     try:
-        block: Any = Block.load(name)
-        block.notify(body, subject)
+        # A hook may run inside an event loop, where Prefect's blocks would only promise to send.
+        with ThreadPoolExecutor(1) as outside:
+            outside.submit(_send, name, subject, body).result()
     except Exception as error:  # noqa: BLE001 - a message that cannot be sent is no reason to fail
         logger.warning("Nobody was told through %s: %s", name, " ".join(str(error).split()))
+
+
+def _send(block_name: str, subject: str, body: str) -> None:
+    block: Any = Block.load(block_name)
+    block.notify(body, subject)
 
 
 def notify_of_failure(flow: Flow[..., Any], flow_run: FlowRun, state: State[Any]) -> None:

@@ -1,5 +1,6 @@
 """People are told through a block of their choice, and a message that fails never fails a run."""
 
+import asyncio
 import json
 import logging
 import threading
@@ -18,6 +19,10 @@ from flows.notifying import Email, notify
 @pytest.fixture(autouse=True)
 def in_the_project(project: Path) -> None:
     """The block's name is read from the project's ``services.env``."""
+
+
+async def inside_a_loop(subject: str) -> None:
+    notify(subject, "as before")
 
 
 def serve_with(block: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -52,9 +57,11 @@ def test_slack_is_told_subject_and_body(monkeypatch: pytest.MonkeyPatch) -> None
         url = f"json://127.0.0.1:{server.server_port}"
         serve_with(SlackWebhook(url=SecretStr(url)), monkeypatch)
         notify("version 3 is champion", "it gains 0.8 points")
+        asyncio.run(inside_a_loop("version 4 is champion"))
         server.shutdown()
     assert [(each["title"], each["message"]) for each in received] == [
-        ("version 3 is champion", "it gains 0.8 points")
+        ("version 3 is champion", "it gains 0.8 points"),
+        ("version 4 is champion", "as before"),
     ]
 
 
