@@ -80,5 +80,5 @@ data-pull: .venv/.run ## Bring the versioned data of this commit back
 
 .PHONY: lock
 lock: .venv/.dev ## Resolve and lock the requirements anew
-	@$(BIN)/uv pip compile -q pyproject.toml requirements/cpu.in --override requirements/overrides.txt --python-version 3.11 --python-platform x86_64-manylinux_2_28 --generate-hashes --no-emit-index-url --no-header -o requirements/run.txt
-	@$(BIN)/uv pip compile -q pyproject.toml requirements/cpu.in --group dev --override requirements/overrides.txt -c requirements/run.txt --python-version 3.11 --python-platform x86_64-manylinux_2_28 --generate-hashes --no-emit-index-url --no-header -o requirements/dev.txt
+	@$(BIN)/uv pip compile -q pyproject.toml requirements/cpu.in --override requirements/overrides.txt --python-version 3.11 --python-platform x86_64-manylinux_2_28 --generate-hashes --no-header -o requirements/run.txt
+	@$(BIN)/uv pip compile -q pyproject.toml requirements/cpu.in --group dev --override requirements/overrides.txt -c requirements/run.txt --python-version 3.11 --python-platform x86_64-manylinux_2_28 --generate-hashes --no-header -o requirements/dev.txt
