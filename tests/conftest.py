@@ -21,7 +21,7 @@ CELL_CLASSES = (
 TINY_IMAGE = Image(size=32, crop_px=200, max_pixels=1_000_000, max_bytes=1_000_000)
 
 
-# Tests of services whose verdict still depends on how busy the machine is: they run and report, and do not decide.
+# Tests of services, whose verdict still depends on how busy the machine is: they report and do not decide.
 QUARANTINE = ("tests/browser/test_prefect_ui.py", "tests/browser/test_mlflow_ui.py", "tests/flows/")
 
 
