@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,8 @@ import httpx
 import psutil  # type: ignore[import-untyped]
 import pytest
 from ruamel.yaml import YAML
+
+from flows.leash import leashed
 
 ROOT = Path(__file__).parents[2]
 
@@ -71,14 +73,11 @@ class Services:
         self.mark = f"GIEMSA_TEST_{uuid4().hex}"
         ports = {f"{name}_PORT": str(port) for name, port in self.ports.items()}
         self.env = {**os.environ, **QUICK, **ports, self.mark: "1"}
-        log = (root.parent / "up.log").open("wb")
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "flows.up"],
-            cwd=root,
-            env=self.env,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-        )
+        self.stack = ExitStack()
+        log = self.stack.enter_context((root.parent / "up.log").open("wb"))
+        # On a leash: however the tests end, the services end with them.
+        command = [sys.executable, "-m", "flows.up"]
+        self.process = self.stack.enter_context(leashed(command, cwd=root, env=self.env, stdout=log))
         self.api = httpx.Client(base_url=f"{self.address('PREFECT_SERVER_API')}/api", timeout=30)
 
     def address(self, name: str) -> str:
@@ -171,8 +170,8 @@ class Services:
         return "\n".join(line["message"] for line in found)
 
     def stop(self) -> None:
-        self.process.terminate()
-        self.process.wait(timeout=60)
+        """Stop everything, as the end of the tests would."""
+        self.stack.close()
 
 
 RUNNING = pytest.StashKey[Services]()

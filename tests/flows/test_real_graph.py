@@ -16,6 +16,8 @@ pytestmark = [pytest.mark.server, pytest.mark.xdist_group("services")]
 
 CLASSES = ("lymphocyte", "platelet")
 STAGES = ["ingest", "validate", "deduplicate", "split", "train", "fine-tune", "evaluate", "register"]
+CELLS = 24
+QUICK = {"train": {"max_epochs": 1}, "fine_tune": {"max_epochs": 1, "head_epochs": 1}}
 PATIENCE_S = 600
 
 
@@ -31,10 +33,10 @@ def small_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (root / ".dvc" / "config").write_text(CONFIG.format(url=root.parent / "store"))
     (root / "decisions.csv").write_bytes((ROOT / "decisions.csv").read_bytes())
     params = YAML(typ="safe", pure=True).load(ROOT / "params.yaml")
-    for section, values in SMALL.items():
+    for section, values in (*SMALL.items(), *QUICK.items()):
         params[section].update(values)
     YAML().dump(params, root / "params.yaml")
-    write_cells(root / "inbox", CLASSES)
+    write_cells(root / "inbox", CLASSES, CELLS)
     return root
 
 
@@ -91,11 +93,13 @@ def test_drawn_cells_become_a_champion_and_a_second_time_everything_is_cached(sm
 def test_a_folder_is_scored_with_the_champion_and_summed_up(small: Small) -> None:
     run = small.run("score", source="inbox", model="1")
     assert small.shown(run) == {"differential-count", "scores"}
-    assert pq.read_metadata(small.root / "reports" / "scores" / "inbox.parquet").num_rows == 48
+    assert pq.read_metadata(small.root / "reports" / "scores" / "inbox.parquet").num_rows == CELLS * len(
+        CLASSES
+    )
 
 
 def test_new_images_are_seen_and_a_retraining_is_asked_for_once(small: Small) -> None:
-    write_cells(small.root / "inbox", ("monocyte",))
+    write_cells(small.root / "inbox", ("monocyte",), CELLS)
     params = small.root / "params.yaml"
     params.write_text(params.read_text().replace("new_images: 200", "new_images: 20"))
     told = [small.services.state(small.run("watch"))["message"] for _ in range(2)]

@@ -74,10 +74,7 @@ def test_a_worker_killed_in_mid_training_leaves_no_orphan_and_the_next_in_line_g
 
 def test_a_server_restarted_in_mid_run_loses_nothing(services: Services) -> None:
     with held_in_training(services) as run:
-        (server,) = [
-            process for process in services.running("server start") if "leash" not in process.cmdline()[2]
-        ]
-        server.kill()
+        services.program("prefect server start").kill()
         eventually(lambda: "Prefect stopped" in services.said())
         eventually(lambda: services.state(run)["type"] == "RUNNING", 60)
     assert services.wait_for(run)["type"] == "COMPLETED", services.logs(run)
@@ -86,7 +83,7 @@ def test_a_server_restarted_in_mid_run_loses_nothing(services: Services) -> None
 
 def test_one_interrupt_stops_everything(services: Services) -> None:
     with held_in_training(services):
-        services.process.send_signal(signal.SIGINT)
+        services.program("flows.up").send_signal(signal.SIGINT)
         assert services.process.wait(60) == 0
         assert services.said().endswith("Everything is stopped.\n")
         assert services.processes() == []
