@@ -80,7 +80,6 @@ def _may_pass(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:
 
 @task(
     task_run_name="{stage}",
-    tags=["dvc"],
     cache_policy=NO_CACHE,
     timeout_seconds=STAGE_TIMEOUT.total_seconds(),
     retries=6,
@@ -111,7 +110,6 @@ def _state(stage: str, ended: Ended) -> State[None]:
 @task(
     name="push",
     task_run_name="push",
-    tags=["dvc"],
     cache_policy=NO_CACHE,
     timeout_seconds=PUSH_TIMEOUT.total_seconds(),
     retries=3,

@@ -92,7 +92,7 @@ def _tell_of_promotion(stage: str, state: State[Any], workspace: Workspace) -> N
         notify(f"{receipt['model']}: version {receipt['version']} is champion", receipt["reason"])
 
 
-@task(task_run_name="ingest {source}", tags=["dvc"], cache_policy=NO_CACHE, timeout_seconds=DAY_S)
+@task(task_run_name="ingest {source}", cache_policy=NO_CACHE, timeout_seconds=DAY_S)
 def ingest(source: str, root: Path) -> State[None]:
     """Copy new images into the raw data; it ends as Cached where none of them was new."""
     pointer = root / "data" / "raw.dvc"

@@ -143,8 +143,8 @@ class Services:
 
     @cached_property
     def finished_run(self) -> str:
-        """Trigger a first retraining and wait for its end."""
-        run = self.trigger()
+        """Run every stage once, and wait for the end."""
+        run = self.trigger(force=True)
         self.wait_for(run)
         return run
 

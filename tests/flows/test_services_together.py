@@ -17,7 +17,8 @@ def test_a_retraining_is_triggered_through_the_api_and_every_step_is_seen(servic
     run = services.finished_run
     assert services.state(run)["type"] == "COMPLETED", services.logs(run)
     steps = services.tasks(run)
-    assert steps == dict.fromkeys(["deduplicate", "train", "register", "push"], "Completed")
+    assert steps.pop("push") in {"Completed", "Cached"}
+    assert steps == dict.fromkeys(["deduplicate", "train", "register"], "Completed")
     assert "training on fake cells" in services.logs(run)
     artifacts = services.post("/artifacts/filter", artifacts={"flow_run_id": {"any_": [run]}})
     assert {each["key"] for each in artifacts} == {"duplicates", "classes", "decision", "gate"}
