@@ -11,6 +11,7 @@ from giemsa.errors import UsageError
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Distance = Annotated[int, Field(ge=0, le=64)]
+Engine = Literal["local", "ray"]
 Count = Annotated[int, Field(ge=1)]
 RuleName = Literal[
     "schema",
@@ -162,10 +163,10 @@ class Serve(Section):
 
 
 class Compute(Section):
-    """Where wide work runs."""
+    """Where wide work runs; what comes out is the same, except for what ``trainers`` share."""
 
-    engine: Literal["local", "ray"]
-    workers: Annotated[int, Field(ge=0, description="0: one per core")]
+    engine: Engine
+    workers: Annotated[int, Field(ge=0, description="threads, or cores for Ray here; 0: one per core")]
 
 
 class Params(Section):

@@ -17,9 +17,10 @@ from giemsa.stages import STAGES
 from giemsa.workspace import MODELS, Workspace
 
 ROOT = Path(__file__).parents[2]
-# Names, checks and messages, never what a stage computes: values reach DVC as params, files as deps.
+# Names, checks, messages and places to compute, never what: values reach DVC as params, files as deps.
 INFRASTRUCTURE = {
     "giemsa",
+    "giemsa.engine",
     "giemsa.errors",
     "giemsa.progress",
     "giemsa.settings",

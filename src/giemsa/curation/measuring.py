@@ -1,10 +1,9 @@
 """Measure pictures: one decode gives hashes, statistics and the thumbnails that tell copies apart."""
 
 import hashlib
-import os
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +13,11 @@ from numpy.typing import NDArray
 from PIL import Image as Pillow
 
 from giemsa.curation.hashing import HEIGHT, WIDTH, dhash, symmetric_hashes
-from giemsa.curation.reading import Picture, UnreadableError, crop, decode, quiet, readable, upright_rgb
+from giemsa.curation.reading import Picture, UnreadableError, crop, decode, quiet, readable, upright_pixels
 from giemsa.curation.store import THUMBNAIL, Store
 from giemsa.data.manifest import MEASURED
-from giemsa.settings import Image
+from giemsa.engine import spread
+from giemsa.settings import Engine, Image
 
 AHEAD = 16  # contents per worker that wait in memory
 
@@ -42,7 +42,7 @@ def _measured(content: Content, image: Image) -> dict[str, Any]:
     if isinstance(content, bytes):
         with readable(content, image) as (stored, kind):
             whole_hash = dhash(stored)
-            picture = Picture(np.asarray(upright_rgb(stored)), kind, stored.mode)
+            picture = Picture(upright_pixels(stored), kind, stored.mode)
     else:
         picture = decode(content, image)
         whole_hash = dhash(Pillow.fromarray(picture.rgb))
@@ -110,11 +110,14 @@ class Measurements:
         cache: a folder that remembers; None remembers only while this object lives.
         image: the limits and the view.
         workers: threads; 0 means one per core.
+        engine: where pictures are read, see ``engine.spread``; it changes nothing of what is measured.
     """
 
-    def __init__(self, cache: Path | None, image: Image, workers: int = 0) -> None:
+    def __init__(
+        self, cache: Path | None, image: Image, workers: int = 0, *, engine: Engine = "local"
+    ) -> None:
         self._image = image
-        self._workers = workers or os.cpu_count() or 1
+        self._workers, self._engine = workers, engine
         self._store = Store(cache, image)
 
     def __contains__(self, sha256: str) -> bool:
@@ -129,26 +132,40 @@ class Measurements:
 
         Holds at most ``AHEAD`` contents per worker in memory.
         """
-        pending: dict[str, Future[dict[str, Any]]] = {}
-        waiting: deque[str] = deque()
-        with quiet(), ThreadPoolExecutor(self._workers, initializer=_one_thread_each) as pool:
-            for sha256, content in items:
-                if sha256 not in self._store and sha256 not in pending:
-                    pending[sha256] = pool.submit(measure, content, self._image)
-                waiting.append(sha256)
-                if len(waiting) > AHEAD * self._workers:
-                    yield self._finished(waiting.popleft(), pending)
-            while waiting:
-                yield self._finished(waiting.popleft(), pending)
+        keys: deque[str] = deque()
+        rows = spread(
+            partial(_measure_new, image=self._image),
+            self._new(items, keys),
+            engine=self._engine,
+            workers=self._workers,
+            ahead=AHEAD,
+            prepare=_one_thread_each,
+        )
+        with quiet():
+            for row in rows:
+                sha256 = keys.popleft()
+                if row is not None:
+                    self._store.add(sha256, row)
+                known = self._store.get(sha256)
+                assert known is not None
+                yield known
         self._store.flush()
 
     def views(self, kind: str, contents: Sequence[str]) -> NDArray[np.uint8]:
         """Give ``thumbnails`` or ``spectra`` of contents measured before, see ``Store.views``."""
         return self._store.views(kind, contents)
 
-    def _finished(self, sha256: str, pending: dict[str, Future[dict[str, Any]]]) -> dict[str, Any]:
-        if sha256 in pending:
-            self._store.add(sha256, pending.pop(sha256).result())
-        row = self._store.get(sha256)
-        assert row is not None
-        return row
+    def _new(self, items: Iterable[tuple[str, Content]], keys: deque[str]) -> Iterator[Content | None]:
+        """Note each key, and give its content where it is neither known nor on its way."""
+        on_its_way: set[str] = set()
+        for sha256, content in items:
+            keys.append(sha256)
+            if sha256 in self._store or sha256 in on_its_way:
+                yield None
+            else:
+                on_its_way.add(sha256)
+                yield content
+
+
+def _measure_new(content: Content | None, image: Image) -> dict[str, Any] | None:
+    return None if content is None else measure(content, image)
