@@ -6,7 +6,7 @@ import os
 import shutil
 from collections import deque
 from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
@@ -16,17 +16,20 @@ import pyarrow.parquet as pq
 
 from giemsa.curation.reading import quiet
 from giemsa.data.sources import Item, Source
+from giemsa.engine import spread
 from giemsa.errors import UsageError
 from giemsa.progress import say, track
 from giemsa.registry.fingerprints import content_hash
 from giemsa.registry.prediction import Predictor, probability_columns
+from giemsa.serving.travelling import TravellingModel, judge
+from giemsa.settings import HERE, Compute
 from giemsa.workspace import whole
 
-ROWS_PER_PART = 256
+ROWS_PER_PART = 64
 BYTES_PER_PART = 64 << 20
 
 
-def predict(source: Source, predictor: Predictor, out: Path) -> pa.Table:
+def predict(source: Source, predictor: Predictor, out: Path, compute: Compute = HERE) -> pa.Table:
     """Score every image of ``source`` into ``out``, which appears whole or not at all.
 
     Finished parts wait beside ``out``; a killed run goes on from them where model and source are the same.
@@ -35,6 +38,7 @@ def predict(source: Source, predictor: Predictor, out: Path) -> pa.Table:
         source: the images.
         predictor: the model.
         out: a ``.csv`` or ``.parquet`` file.
+        compute: where the images are scored; it changes nothing of the table.
 
     Returns:
         The table without its probabilities: ``path``, ``label``, ``confidence``, ``rejected``, ``reason``
@@ -48,7 +52,7 @@ def predict(source: Source, predictor: Predictor, out: Path) -> pa.Table:
     done = _resume(parts, _key(source, predictor))
     fresh = islice(track(source.items(), "scoring", len(source)), sum(map(_rows, done)), None)
     schema = _schema(predictor.classes)
-    numbered = enumerate(_scored(_chunks(fresh), predictor, schema), start=len(done))
+    numbered = enumerate(_scored(_chunks(fresh), predictor, schema, compute), start=len(done))
     with quiet():
         for number, table in numbered:
             with whole(parts / f"{number:06d}.parquet") as partial:
@@ -112,30 +116,27 @@ def _chunks(items: Iterable[Item]) -> Iterator[list[Item]]:
         yield chunk
 
 
-def _scored(chunks: Iterator[list[Item]], predictor: Predictor, schema: pa.Schema) -> Iterator[pa.Table]:
+def _scored(
+    chunks: Iterator[list[Item]], predictor: Predictor, schema: pa.Schema, compute: Compute
+) -> Iterator[pa.Table]:
     """Score chunks on all cores, in order, with a bounded number of them in memory."""
-    workers = len(os.sched_getaffinity(0))
+    taken: deque[list[Item]] = deque()
 
-    def score(chunk: list[Item]) -> pa.Table:
-        views = [
-            predictor.view(item.content) if item.content is not None else item.problem or "unreadable"
-            for item in chunk
-        ]
-        rows = predictor.judge(views)
-        named = [
-            {"path": item.path, **row, "true": item.label} for item, row in zip(chunk, rows, strict=True)
-        ]
-        return pa.Table.from_pylist(named, schema=schema)
-
-    # One worker more than cores: while a chunk waits for the network, another one is decoded.
-    with ThreadPoolExecutor(workers + 1) as pool:
-        waiting: deque[Future[pa.Table]] = deque()
+    def noted() -> Iterator[list[Item]]:
         for chunk in chunks:
-            waiting.append(pool.submit(score, chunk))
-            if len(waiting) > workers + 1:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
+            taken.append(chunk)
+            yield chunk
+
+    on_ray = compute.engine == "ray"
+    score = TravellingModel.pack(predictor.model).judge if on_ray else partial(judge, predictor=predictor)
+    # One thread more than cores: while a chunk waits for the network, another one is decoded.
+    workers = compute.workers if on_ray else (compute.workers or len(os.sched_getaffinity(0))) + 1
+    for rows in spread(score, noted(), engine=compute.engine, workers=workers, ahead=2):
+        named = [
+            {"path": item.path, **row, "true": item.label}
+            for item, row in zip(taken.popleft(), rows, strict=True)
+        ]
+        yield pa.Table.from_pylist(named, schema=schema)
 
 
 def _join(parts: Path, out: Path, schema: pa.Schema, facts: dict[str, str]) -> pa.Table:
