@@ -1,9 +1,9 @@
 """Every tunable: ``params.yaml`` read once into frozen, strict sections."""
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
@@ -167,6 +167,17 @@ class Compute(Section):
 
     engine: Engine
     workers: Annotated[int, Field(ge=0, description="threads, or cores for Ray here; 0: one per core")]
+    trainers: Annotated[int, Field(ge=1, description="processes of Ray that train one network together")]
+
+    @model_validator(mode="after")
+    def _has_an_engine(self) -> Self:
+        if self.trainers > 1 and self.engine != "ray":
+            message = "more than one of trainers takes engine: ray"
+            raise ValueError(message)
+        return self
+
+
+HERE = Compute(engine="local", workers=0, trainers=1)
 
 
 class Params(Section):

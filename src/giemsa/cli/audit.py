@@ -39,7 +39,7 @@ def audit(
         params.deduplicate,
         params.validate_,
         against=other,
-        workers=params.compute.workers,
+        compute=params.compute,
     )
     write_json(json, found)
     if html:

@@ -37,7 +37,7 @@ def doctor() -> None:
 
 
 def examine(workspace: "Workspace") -> Iterator[Finding]:
-    """Look at parameters, DVC, images, pretrained weights, MLflow and disk space, in this order."""
+    """Look at parameters, DVC, images, pretrained weights, MLflow, Ray and disk space, in this order."""
     from giemsa.settings import load_params
 
     try:
@@ -50,6 +50,8 @@ def examine(workspace: "Workspace") -> Iterator[Finding]:
     yield _images(workspace)
     yield _weights(workspace, params)
     yield _mlflow(workspace)
+    if params.compute.engine == "ray":
+        yield _ray()
     yield _disk(workspace)
 
 
@@ -99,6 +101,18 @@ def _mlflow(workspace: "Workspace") -> Finding:
     except GiemsaError as error:
         return Finding(well=False, sentence=str(error))
     return Finding(well=True, sentence=f"MLflow answers at {workspace.tracking_uri}.")
+
+
+def _ray() -> Finding:
+    import os
+    from importlib.util import find_spec
+
+    if find_spec("ray") is None:
+        return Finding(
+            well=False, sentence='compute.engine is ray: "pip install giemsa[ray]", or set it to local.'
+        )
+    where = os.environ.get("RAY_ADDRESS") or "this machine, a cluster of each command's own"
+    return Finding(well=True, sentence=f"Ray is installed; it computes at {where}.")
 
 
 def _disk(workspace: "Workspace") -> Finding:

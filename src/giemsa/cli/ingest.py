@@ -30,12 +30,15 @@ def ingest(
     from giemsa.workspace import find_workspace
 
     workspace = find_workspace()
-    image = load_params(workspace.params).image
-    opened = open_source(source, image)
+    params = load_params(workspace.params)
+    compute = params.compute
+    opened = open_source(source, params.image)
     lock = workspace.root / ".cache" / "ingest.lock"
     lock.parent.mkdir(exist_ok=True)
     with FileLock(lock):  # two at once would take the same place in the order of batches
-        measurements = Measurements(workspace.measurements, image)
+        measurements = Measurements(
+            workspace.measurements, params.image, compute.workers, engine=compute.engine
+        )
         _report(source, bring_in(opened, workspace.raw, batch=batch, measure=measurements.measure))
         add_to_dvc(workspace.raw, workspace.root)
 

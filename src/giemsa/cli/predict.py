@@ -27,11 +27,14 @@ def predict_source(
     from giemsa.registry.prediction import Predictor
     from giemsa.registry.versions import resolve
     from giemsa.serving.predicting import check_ending, predict
+    from giemsa.settings import params_or_defaults
     from giemsa.workspace import find_workspace
 
     check_ending(out)
-    predictor = Predictor(resolve(model, find_workspace()))
-    table = predict(open_source(source, predictor.scorer.image), predictor, out)
+    workspace = find_workspace()
+    predictor = Predictor(resolve(model, workspace))
+    compute = params_or_defaults(workspace.params).compute
+    table = predict(open_source(source, predictor.scorer.image), predictor, out, compute)
     typer.echo(f"{out}: {_summary(table)}, scored by {predictor.model.version}.")
 
 

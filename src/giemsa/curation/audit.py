@@ -15,7 +15,7 @@ from giemsa.curation.measuring import Content, Measurements
 from giemsa.curation.oddities import Oddity, oddities
 from giemsa.data.sources import Source
 from giemsa.progress import track
-from giemsa.settings import Deduplicate, Image, Validate
+from giemsa.settings import HERE, Compute, Deduplicate, Image, Validate
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ def audit(
     validate: Validate,
     *,
     against: Source | None = None,
-    workers: int = 0,
+    compute: Compute = HERE,
 ) -> Audit:
     """Look through ``source`` in one pass over its files.
 
@@ -64,9 +64,9 @@ def audit(
         deduplicate: when two images count as one.
         validate: what is odd about an image.
         against: images, such as a foreign test set, of which none should stand in ``source``.
-        workers: threads; 0 means one per core.
+        compute: where the images are read.
     """
-    measurements = Measurements(None, image, workers)
+    measurements = Measurements(None, image, compute.workers, engine=compute.engine)
     ours = _measured(source, measurements, order=1)
     theirs = _measured(against, measurements, order=2) if against else ours.iloc[:0]
     readable = ours[ours["readable"]]

@@ -4,7 +4,6 @@ import csv
 import hashlib
 import os
 import shutil
-from collections import deque
 from collections.abc import Iterable, Iterator
 from functools import partial
 from itertools import islice
@@ -120,23 +119,12 @@ def _scored(
     chunks: Iterator[list[Item]], predictor: Predictor, schema: pa.Schema, compute: Compute
 ) -> Iterator[pa.Table]:
     """Score chunks on all cores, in order, with a bounded number of them in memory."""
-    taken: deque[list[Item]] = deque()
-
-    def noted() -> Iterator[list[Item]]:
-        for chunk in chunks:
-            taken.append(chunk)
-            yield chunk
-
     on_ray = compute.engine == "ray"
-    score = TravellingModel.pack(predictor.model).judge if on_ray else partial(judge, predictor=predictor)
+    judged = TravellingModel.pack(predictor.model).judge if on_ray else partial(judge, predictor=predictor)
     # One thread more than cores: while a chunk waits for the network, another one is decoded.
     workers = compute.workers if on_ray else (compute.workers or len(os.sched_getaffinity(0))) + 1
-    for rows in spread(score, noted(), engine=compute.engine, workers=workers, ahead=2):
-        named = [
-            {"path": item.path, **row, "true": item.label}
-            for item, row in zip(taken.popleft(), rows, strict=True)
-        ]
-        yield pa.Table.from_pylist(named, schema=schema)
+    for rows in spread(judged, chunks, engine=compute.engine, workers=workers, ahead=2):
+        yield pa.Table.from_pylist(rows, schema=schema)
 
 
 def _join(parts: Path, out: Path, schema: pa.Schema, facts: dict[str, str]) -> pa.Table:

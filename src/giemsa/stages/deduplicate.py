@@ -18,11 +18,11 @@ from giemsa.data.curated import CURATED, write_curated
 from giemsa.data.manifest import read_manifest
 from giemsa.errors import CheckFailedError
 from giemsa.progress import say
-from giemsa.settings import Deduplicate, Image
+from giemsa.settings import HERE, Compute, Deduplicate, Image
 from giemsa.workspace import Workspace, whole
 
 
-def run(workspace: Workspace, *, image: Image, deduplicate: Deduplicate) -> None:
+def run(workspace: Workspace, *, image: Image, deduplicate: Deduplicate, compute: Compute = HERE) -> None:
     """Deduplicate what the manifest lists, with a person's ``decisions.csv`` where there is one.
 
     Raises:
@@ -31,7 +31,7 @@ def run(workspace: Workspace, *, image: Image, deduplicate: Deduplicate) -> None
     """
     manifest = read_manifest(workspace.manifest)
     readable = manifest[manifest["readable"]].reset_index(drop=True)
-    measurements = Measurements(workspace.measurements, image)
+    measurements = Measurements(workspace.measurements, image, compute.workers, engine=compute.engine)
     _measure_unknown(readable, workspace.raw, measurements)
     copies = find_copies(readable, measurements.views, deduplicate, workspace.measurements)
     decided = decide(readable, copies, deduplicate, image, read_verdicts(workspace.decisions))

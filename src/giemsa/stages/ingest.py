@@ -11,11 +11,11 @@ from giemsa.data.batches import read_records
 from giemsa.data.manifest import MEASURED, SCHEMA, write_manifest
 from giemsa.errors import CheckFailedError
 from giemsa.progress import say
-from giemsa.settings import Image
+from giemsa.settings import HERE, Compute, Image
 from giemsa.workspace import Workspace
 
 
-def run(workspace: Workspace, *, image: Image) -> None:
+def run(workspace: Workspace, *, image: Image, compute: Compute = HERE) -> None:
     """Write the manifest; what ``giemsa ingest`` measured while it copied is not read again.
 
     Drawn cells are left out as soon as there are real ones.
@@ -34,7 +34,7 @@ def run(workspace: Workspace, *, image: Image) -> None:
     if real and len(real) < len(rows):
         say(f"ingest: {len(rows) - len(real):,} drawn images are left out, since there are real ones")
     rows = real or rows
-    measurements = Measurements(workspace.measurements, image)
+    measurements = Measurements(workspace.measurements, image, compute.workers, engine=compute.engine)
     _measure_unknown(rows, workspace.raw, measurements)
     full = [row | _measured(row, measurements) for row in rows]
     write_manifest(workspace.manifest, pa.Table.from_pylist(full, schema=SCHEMA))
