@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image as Pillow
 from PIL import ImageFile, UnidentifiedImageError
 
+from giemsa.curation.pixels import pixels
 from giemsa.settings import Image
 
 FORMATS = ("JPEG", "PNG", "TIFF", "BMP", "WEBP")
@@ -64,7 +65,7 @@ def decode(content: bytes | NDArray[np.uint8], image: Image) -> Picture:
     if isinstance(content, np.ndarray):
         return Picture(_pixels(content, image), "NPY", "L" if content.ndim == 2 else "RGB")  # noqa: PLR2004
     with readable(content, image) as (picture, stored):
-        return Picture(np.asarray(upright_rgb(picture)), stored, picture.mode)
+        return Picture(upright_pixels(picture), stored, picture.mode)
 
 
 @contextmanager
@@ -93,6 +94,13 @@ def quiet() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", module=r"PIL\.")
         yield
+
+
+def upright_pixels(picture: Pillow.Image) -> NDArray[np.uint8]:
+    """Bring a loaded picture to 8-bit RGB, upright, shape ``(height, width, 3)``."""
+    plain = picture.mode == "RGB" and not picture.has_transparency_data
+    rgb = picture if plain and _orientation(picture) == 1 else upright_rgb(picture)
+    return pixels(rgb)
 
 
 def upright_rgb(picture: Pillow.Image) -> Pillow.Image:
