@@ -11,7 +11,7 @@ from giemsa.curation.pixels import pixels
 
 WIDTH, HEIGHT = 9, 8
 SYMMETRIES = 8
-TALL = 1.5  # height over width: beyond, Pillow itself resizes
+TALL = 1.5  # height over width: well below it Pillow resizes along the rows first
 LOBES = 3  # of the Lanczos filter
 ONE = 1 << 22  # Pillow computes with weights of 22 binary places
 AT_ONCE = 1 << 18  # multiplications in one go: they stay in the cache and on one core
@@ -31,10 +31,10 @@ def dhash(picture: Pillow.Image) -> int:
     if picture.mode == "LAB":  # imagehash fails on it: Pillow knows no way from LAB to grey but by RGB
         picture = picture.convert("RGB")
     grey = picture.convert("L")
-    if TALL * grey.width < grey.height:
-        small = np.asarray(grey.resize((WIDTH, HEIGHT), Pillow.Resampling.LANCZOS))
-    else:
+    if grey.height <= TALL * (grey.width - WIDTH):
         small = shrunk(pixels(grey))
+    else:
+        small = np.asarray(grey.resize((WIDTH, HEIGHT), Pillow.Resampling.LANCZOS))
     return int(_packed(small[np.newaxis])[0])
 
 
@@ -45,7 +45,7 @@ def shrunk(grey: NDArray[np.uint8]) -> NDArray[np.uint8]:
     between. Here matrices are multiplied, in floating point that holds all these whole numbers exactly.
 
     Args:
-        grey: shape ``(height, width)``, uint8; not ``TALL``, since then Pillow begins with the columns.
+        grey: shape ``(height, width)``, uint8; not ``TALL``, for then Pillow begins with the columns.
 
     Returns:
         Shape ``(8, 9)``, uint8.
