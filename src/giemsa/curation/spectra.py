@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 SIDE = 32
+AT_ONCE = 64  # pictures whose waves fit a core's cache
 FREQUENCIES = 6
 _UPPER = np.triu_indices(FREQUENCIES)
 _ABOVE = np.triu_indices(FREQUENCIES, 1)
@@ -32,6 +33,11 @@ def spectra(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     Returns:
         Shape ``(n, 171)``, uint8: square roots of amplitudes, so that strong ones do not drown others.
     """
+    parts = [_described(pixels[start : start + AT_ONCE]) for start in range(0, len(pixels), AT_ONCE)]
+    return np.concatenate([np.empty((0, LENGTH), np.uint8), *parts])
+
+
+def _described(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     levels = np.moveaxis(pixels, 3, 1).astype(np.float32)
     levels -= (levels * WINDOW).sum((2, 3), keepdims=True) / WINDOW.sum()
     waves = np.abs(_WAVES.T @ (levels * WINDOW @ _WAVES[:, :FREQUENCIES]))
