@@ -3,7 +3,7 @@
     .venv/bin/python benchmarks/audit.py CELLS.zip [--cells 10000] [--per-kind 100] [--seed 1]
 
 CELLS.zip holds <class>/<name>.jpg. Images in one group that are neither planted copies nor copies in the
-published set (TRUE_COPIES, each confirmed by eye) count as a false group.
+published set (TRUE_COPIES) count as a false group.
 """
 
 import argparse
@@ -19,7 +19,8 @@ from pathlib import Path
 import numpy as np
 from planting import KINDS, Planted, plant
 
-#: Copies in the published set beyond those of equal bytes, seen by eye.
+#: Copies in the published set beyond those of equal bytes. The first five were confirmed by eye; of the last
+#: one nobody looked at the pictures: it stands here by its similarity of 0.992 alone.
 TRUE_COPIES = (
     ("eosinophil/EO_246684.jpg", "eosinophil/EO_409717.jpg"),
     ("ig/IG_466905.jpg", "ig/IG_855229.jpg"),
