@@ -123,3 +123,25 @@ def test_a_network_that_gets_no_better_stops(settings: Fitting) -> None:
     history = Fit(small_network(), TRAIN, worse, still, lambda _: None).run([Phase("full", 30, 16)])
     assert len(history) < 30
     assert all(math.isfinite(epoch.loss) for epoch in history)
+
+
+def test_a_network_that_forgets_goes_back_to_its_best_epoch_at_half_the_rate(
+    settings: Fitting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_reproducible(settings.seed)
+    told: list[Epoch] = []
+    fit = Fit(small_network(), TRAIN, VALIDATION, settings, told.append)
+    learn = fit._learner.step
+
+    def step(pictures: np.ndarray, labels: np.ndarray, rate: float) -> tuple[float, float]:
+        if len(told) == 3:  # in the fourth epoch all is lost
+            for weight in fit.network.trainable_variables:
+                weight.assign(np.full(weight.shape, np.nan))
+        return learn(pictures, labels, rate)
+
+    monkeypatch.setattr(fit._learner, "step", step)
+    history = fit.run([Phase("all", 8, 16)])
+    assert not math.isfinite(history[3].loss)
+    assert all(math.isfinite(epoch.loss) for epoch in history[:3] + history[4:])
+    assert history[4].val_accuracy > 0.6
+    assert history[4].learning_rate < 0.6 * history[2].learning_rate

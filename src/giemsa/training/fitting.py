@@ -17,6 +17,7 @@ from giemsa.training.learner import Learner
 
 WARM_UP = 0.1  # share of all work
 LAST = 1e-3  # share of the learning rate that is left at the end
+FALLEN = 1.5  # times the lowest loss of a phase: what was learnt is lost
 
 OnEpoch = Callable[[Epoch], None]
 
@@ -114,8 +115,9 @@ def validation_scores(logits: NDArray[np.float32], cells: Labelled) -> tuple[flo
 class Fit:
     """A network that is learning.
 
-    The learning rate warms up, falls along a cosine, and is halved when the validation loss stands still; the
-    network ends with the averaged weights of the last phase's best epoch.
+    The learning rate warms up, falls along a cosine, and is halved when the validation loss stands still. Where
+    the rate was too high and the network forgets what it knew, it goes back to its best epoch and on at half
+    the rate. It ends with the averaged weights of the last phase's best epoch.
 
     Args:
         network: a Keras model as ``networks`` builds it.
@@ -143,7 +145,7 @@ class Fit:
         done, history, best = 0, list[Epoch](), self._learner.average()
         for phase in phases:
             validation = _resized(self.validation, phase.size)
-            plateau = Plateau(self.settings.patience)
+            plateau, lowest = Plateau(self.settings.patience), math.inf
             for _ in range(phase.epochs):
                 span = (done / total, (done + phase.cost) / total)
                 epoch = self._epoch(phase, len(history) + 1, span, plateau.factor, validation)
@@ -151,11 +153,14 @@ class Fit:
                 self._on_epoch(epoch)
                 if plateau.update(epoch.val_loss):
                     best = self._learner.average()
+                if not epoch.loss < FALLEN * lowest:  # not a number is no smaller either
+                    self._learner.restart(best)
+                    plateau.factor /= 2
+                lowest = min(lowest, epoch.loss)
                 if plateau.exhausted and phase is phases[-1]:
                     break
                 done += phase.cost
-        for weight, value in zip(self.network.variables, best, strict=True):
-            weight.assign(value)
+        self._learner.restart(best)
         return history
 
     def _epoch(

@@ -91,6 +91,16 @@ class Learner:
         """Give a copy of the averaged weights, in the order of ``network.variables``."""
         return [self._average[weight.path].numpy() for weight in self.network.variables]
 
+    def restart(self, weights: Sequence[NDArray[np.float32]]) -> None:
+        """Go on from ``weights``, in the order of ``network.variables``, as if no step had been taken."""
+        for variable, value in zip(self.network.variables, weights, strict=True):
+            variable.assign(value)
+            self._average[variable.path].assign(value)
+        for variable in self._optimizer.variables:
+            if variable is not self._optimizer.learning_rate:
+                variable.assign(np.zeros(variable.shape, variable.dtype))
+        self._steps = 0
+
     def _slopes_of_share(self, pictures: tf.Tensor, labels: tf.Tensor) -> tuple[Any, ...]:
         trained = [tf.identity(weight.value) for weight in self.network.trainable_variables]
         others = [weight.value for weight in self.network.non_trainable_variables]
