@@ -13,20 +13,24 @@ Views = NDArray[np.uint8]
 
 
 def widened(views: Views, rng: np.random.Generator) -> Views:
-    """Vary stain, light, focus and dirt, so that a cell from another day counts as a cell.
+    """Vary stain, light, focus and dirt, so that a cell from another day or lab counts as a cell.
 
-    Stain strength and light vary as optical density does (scale and offset), for all colours and for each.
+    Stain strength and light vary as optical density does (scale and offset), for all colours and for each;
+    saturation varies about the grey of each pixel.
     """
     n = len(views)
     density = -np.log(np.maximum(views.astype(np.float32), 2.5) / 255)
     density *= np.exp(rng.normal(0, 0.25, (n, 1, 1, 1)) + rng.normal(0, 0.12, (n, 1, 1, 3)))
     density += rng.normal(0, 0.15, (n, 1, 1, 1)) + rng.normal(0, 0.03, (n, 1, 1, 3))
-    light = np.clip(np.exp(-density), 0, 1).astype(np.float32)
+    light = np.exp(-density)
+    grey = light.mean(axis=3, keepdims=True)
+    light = np.clip(grey + (light - grey) * np.exp(rng.normal(0.1, 0.35, (n, 1, 1, 1))), 0, 1)
+    light = light.astype(np.float32)
     scale = views.shape[1] / REFERENCE_PX
     for row in range(n):
         light[row] = cv2.GaussianBlur(light[row], (0, 0), max(0.2, rng.uniform(0, 1.8)) * scale)
-        if rng.random() < 0.3:  # noqa: PLR2004
-            light[row] = _speck(light[row], scale, rng)
+        for _ in range(int(rng.integers(1, 4)) if rng.random() < 0.5 else 0):  # noqa: PLR2004
+            light[row] = _speck(light[row], scale * rng.uniform(0.5, 1.5), rng)
     grain = rng.normal(0, 1, light.shape).astype(np.float32) * rng.uniform(0, 0.01, (n, 1, 1, 1))
     return np.rint(np.clip(light + grain, 0, 1) * 255).astype(np.uint8)
 
