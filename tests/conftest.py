@@ -21,16 +21,6 @@ CELL_CLASSES = (
 TINY_IMAGE = Image(size=32, crop_px=200, max_pixels=1_000_000, max_bytes=1_000_000)
 
 
-# Tests of services, whose verdict still depends on how busy the machine is: they report and do not decide.
-QUARANTINE = ("tests/browser/test_prefect_ui.py", "tests/browser/test_mlflow_ui.py", "tests/flows/")
-
-
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    for item in items:
-        if item.path.relative_to(config.rootpath).as_posix().startswith(QUARANTINE):
-            item.add_marker(pytest.mark.xfail(strict=False, reason="not proven on a quiet machine yet"))
-
-
 def tiny_network(classes: int = len(CELL_CLASSES), size: int = TINY_IMAGE.size) -> Any:
     """Build an untrained network of a bundle's shape, the same one every time."""
     import keras
