@@ -1,6 +1,7 @@
 """``giemsa serve``: the champion behind a web page and an interface for programs."""
 
 import os
+import warnings
 from typing import Annotated
 
 import typer
@@ -23,6 +24,7 @@ def serve_model(
     """Serve the champion: a web page, and POST /predict for programs."""
     # Small matrix products cost more on several threads than they gain; the cores are busy with images.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    warnings.filterwarnings("ignore", module=r"PIL\.")  # of damaged metadata, which the log need not tell
     import uvicorn
 
     from giemsa.errors import UsageError

@@ -56,7 +56,7 @@ class Scorer:
         workers: interpreters that run side by side; 0 for one per core.
 
     Raises:
-        UsageError: if the folder holds no model, or an unreadable one.
+        UsageError: if the folder holds no model, an unreadable one or one that another version wrote.
     """
 
     def __init__(self, bundle: Path, *, workers: int = 0) -> None:
@@ -67,7 +67,7 @@ class Scorer:
         self._model = _read(bundle / "network.tflite")
         self._local = threading.local()
         self._pool = ThreadPoolExecutor(workers or len(os.sched_getaffinity(0)), thread_name_prefix="scorer")
-        self._interpreter()  # an unreadable network is found here, not in the middle of the work
+        self._try(bundle)
 
     def score(self, views: NDArray[np.uint8]) -> Scores:
         """Score views, shape ``(n, size, size, 3)``, RGB.
@@ -93,6 +93,17 @@ class Scorer:
         """Describe what the views look like, shape ``(n, k)``, for the rejection; see ``appearance``."""
         (looks,) = self._each(lambda share: (appearance(share),), views)
         return looks
+
+    def _try(self, bundle: Path) -> None:
+        """Score one view: what does not fit together is found here, not in the middle of the work."""
+        size = self.image.size
+        try:
+            fits = self.score(np.zeros((1, size, size, 3), np.uint8)).logits.shape == (1, len(self.classes))
+        except (KeyError, ValueError):
+            fits = False
+        if not fits:
+            message = f"{bundle} holds a model that this version cannot use: train the model again."
+            raise UsageError(message)
 
     def _each(
         self, work: Callable[[NDArray[np.uint8]], tuple[NDArray[Any], ...]], views: NDArray[np.uint8]

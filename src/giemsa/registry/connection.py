@@ -50,6 +50,14 @@ def plain_reason(error: Exception) -> str:
     return _without_password(short)
 
 
+def unanswered(uri: str, error: Exception) -> UsageError:
+    """Say that MLflow does not answer, and what to do."""
+    return UsageError(
+        f"MLflow cannot be used at {_without_password(uri)} ({plain_reason(error)}): "
+        "start its server there, or unset MLFLOW_TRACKING_URI to use the project's own database."
+    )
+
+
 @contextmanager
 def locked(workspace: Workspace) -> Iterator[None]:
     """Let one process of the project at a time look up and create in MLflow."""
@@ -74,11 +82,7 @@ def _connect(uri: str, root: Path) -> "MlflowClient":
             client = MlflowClient(uri, uri)
             _ensure_experiment(client, uri, root)
     except (MlflowException, SQLAlchemyError, OSError) as error:
-        message = (
-            f"MLflow cannot be used at {_without_password(uri)} ({plain_reason(error)}): "
-            "start its server there, or unset MLFLOW_TRACKING_URI to use the project's own database."
-        )
-        raise UsageError(message) from None
+        raise unanswered(uri, error) from None
     return client
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from giemsa.errors import UsageError
-from giemsa.registry.connection import connect, experiment_id, locked
+from giemsa.registry.connection import connect, experiment_id, locked, unanswered
 from giemsa.registry.packaging import package, packaged_bundle
 from giemsa.registry.prediction import ResolvedModel
 from giemsa.settings import params_or_defaults
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 CHAMPION = "champion"
 CHALLENGER = "challenger"
 
+_NOT_THERE = {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}
 _REFERENCE = re.compile(r"(?:models:/)?(?:(?P<name>[^/@]+)[/@])?(?P<which>[\w.-]+)")
 
 
@@ -101,7 +102,7 @@ def find(reference: str, workspace: Workspace) -> "ModelVersion":
     """Find a registered version by a registry reference, see :func:`resolve`.
 
     Raises:
-        UsageError: if nothing is registered under it.
+        UsageError: if nothing is registered under it, or MLflow does not answer.
     """
     parts = _REFERENCE.fullmatch(reference)
     if parts is None or not _has_registry(workspace):
@@ -114,8 +115,10 @@ def find(reference: str, workspace: Workspace) -> "ModelVersion":
         if parts["which"].isdigit():
             return client.get_model_version(name, parts["which"])
         return client.get_model_version_by_alias(name, parts["which"])
-    except MlflowException:
-        raise _unknown(reference) from None
+    except MlflowException as error:
+        if error.error_code in _NOT_THERE:
+            raise _unknown(reference) from None
+        raise unanswered(workspace.tracking_uri, error) from None
 
 
 def _unknown(reference: str) -> UsageError:

@@ -9,14 +9,12 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import FastAPI, File, Form, HTTPException, Request, UploadFile
-from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 from fastapi.staticfiles import StaticFiles
 from pydantic import BaseModel, ConfigDict
 from starlette.concurrency import run_in_threadpool
 
 from giemsa import __version__
-from giemsa.errors import GiemsaError
 from giemsa.pages import render
 from giemsa.registry.prediction import Predictor, Row
 from giemsa.serving.corrections import Correction, keep
@@ -24,6 +22,7 @@ from giemsa.serving.following import Follower
 from giemsa.serving.heatmaps import HeatMaps
 from giemsa.serving.limits import Limits
 from giemsa.serving.measures import Measures
+from giemsa.serving.refusals import add_refusals
 from giemsa.settings import Serve
 from giemsa.workspace import Workspace
 
@@ -66,7 +65,7 @@ class Served(BaseModel):
 
 
 REFUSALS: dict[int | str, dict[str, Any]] = {
-    status: {"model": Refusal} for status in (400, 401, 403, 408, 413, 422, 429)
+    status: {"model": Refusal} for status in (400, 401, 403, 408, 413, 422, 429, 503)
 }
 
 
@@ -133,7 +132,8 @@ def create_app(workspace: Workspace, follower: Follower, serve: Serve, *, token:
     _add_corrections(app, service)
     _add_pages(app)
     app.add_middleware(Limits, serve=serve, token=token)
-    _add_handling(app, service)
+    add_refusals(app)
+    _add_measures(app, service)
     return app
 
 
@@ -166,12 +166,12 @@ def _add_facts(app: FastAPI, service: Service) -> None:
         model, info = predictor.model, predictor.scorer.info
         return Served(model=model.version, data=model.data, classes=predictor.classes, drawn=info.drawn)
 
-    @app.get("/models")
+    @app.get("/models", responses={status: {"model": Refusal} for status in (401, 503)})
     async def models() -> list[dict[str, Any]]:
         """List the registered versions with their aliases and figures; a folder's model stands alone."""
         return await run_in_threadpool(service.follower.known)
 
-    @app.get("/metrics", response_class=PlainTextResponse)
+    @app.get("/metrics", response_class=PlainTextResponse, responses={401: {"model": Refusal}})
     async def metrics() -> str:
         """Give counters and latencies in Prometheus' text format."""
         return service.measures.text(service.follower.current.model)
@@ -210,16 +210,7 @@ def _add_pages(app: FastAPI) -> None:
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
 
 
-def _add_handling(app: FastAPI, service: Service) -> None:
-    @app.exception_handler(GiemsaError)
-    async def refuse(_: Request, error: GiemsaError) -> JSONResponse:
-        return JSONResponse({"detail": str(error)}, 422)
-
-    @app.exception_handler(RequestValidationError)
-    async def misunderstand(_: Request, error: RequestValidationError) -> JSONResponse:
-        fields = ", ".join(sorted({str(fault["loc"][-1]) for fault in error.errors()}))
-        return JSONResponse({"detail": f"The form's field {fields} is missing or wrong: see /docs."}, 422)
-
+def _add_measures(app: FastAPI, service: Service) -> None:
     @app.middleware("http")
     async def observe(request: Request, call_next: Any) -> Response:  # noqa: ANN401
         with service.measures.timed(request) as answered:

@@ -45,7 +45,7 @@ class Correction:
         """
         signed = _one_line(who)
         if label not in predictor.classes:
-            message = f"There is no class {label!r}: the classes are {', '.join(predictor.classes)}."
+            message = f"There is no class {label[:40]!r}: the classes are {', '.join(predictor.classes)}."
             raise UsageError(message)
         if not signed:
             message = "Nobody signs this correction: fill in who says so."

@@ -5,9 +5,10 @@ import logging
 import threading
 from typing import Any
 
-from giemsa.registry.connection import connect
+from giemsa.registry.connection import connect, plain_reason
 from giemsa.registry.prediction import Predictor, ResolvedModel
 from giemsa.registry.versions import aliases, find, resolve, versions
+from giemsa.serving.refusals import UnavailableError
 from giemsa.workspace import Workspace
 
 EVERY_S = 2.0
@@ -56,39 +57,49 @@ class Follower:
             log.info("now serving %s", self.current.model.version)
 
     def known(self) -> list[dict[str, Any]]:
-        """Describe the model that is served, and every other registered version."""
+        """Describe the model that is served, and every other registered version.
+
+        Raises:
+            UnavailableError: if the registry does not answer.
+        """
         serving = self.current.model
         if not serving.registered:
-            return [
-                {
-                    "version": serving.version,
-                    "aliases": [],
-                    "serving": True,
-                    "data": serving.data,
-                    "figures": {},
-                }
-            ]
-        client = connect(self._workspace)
+            return [_described(serving.version, [], serving.data, {}, serving=True)]
         name = serving.version.rpartition("/")[0]
-        holders = aliases(client, name)
+        try:
+            client = connect(self._workspace)
+            holders, found = aliases(client, name), versions(client, name)
+        except Exception as error:  # of MLflow, its database or the network between
+            log.warning("the registry cannot be asked: %s", plain_reason(error))
+            message = "The registry cannot be asked now: try again later."
+            raise UnavailableError(message) from error
         return [
-            {
-                "version": f"{name}/{version.version}",
-                "aliases": [alias for alias, holder in holders.items() if holder == str(version.version)],
-                "serving": f"{name}/{version.version}" == serving.version,
-                "data": version.tags.get("dvc_data_hash", ""),
-                "figures": json.loads(version.tags.get("figures", "{}")),
-            }
-            for version in versions(client, name)
+            _described(
+                f"{name}/{one.version}",
+                [alias for alias, holder in holders.items() if holder == str(one.version)],
+                one.tags.get("dvc_data_hash", ""),
+                json.loads(one.tags.get("figures", "{}")),
+                serving=f"{name}/{one.version}" == serving.version,
+            )
+            for one in found
         ]
 
     def _follow(self) -> None:
+        trouble = ""
         while not self._stopped.wait(EVERY_S):
             try:
                 self.look()
+                trouble = ""
             except Exception as error:  # noqa: BLE001 - whatever ails the registry, the present model answers
-                log.warning("still serving %s: %s", self.current.model.version, error)
+                if trouble != (trouble := plain_reason(error)):
+                    log.warning("still serving %s: %s", self.current.model.version, trouble)
 
     def _load(self) -> Predictor:
         model: ResolvedModel = resolve(self._reference, self._workspace)
         return Predictor(model)
+
+
+def _described(
+    version: str, titles: list[str], data: str, figures: dict[str, Any], *, serving: bool
+) -> dict[str, Any]:
+    return {"version": version, "aliases": titles, "serving": serving, "data": data, "figures": figures}

@@ -1,5 +1,6 @@
 """Where the network looked: heat maps on demand, one at a time since they need the whole of TensorFlow."""
 
+import logging
 import threading
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,9 @@ import numpy as np
 
 from giemsa.errors import UsageError
 from giemsa.registry.prediction import Predictor
+from giemsa.serving.refusals import UnavailableError
+
+log = logging.getLogger(__name__)
 
 
 class HeatMaps:
@@ -24,9 +28,9 @@ class HeatMaps:
 
         Raises:
             UsageError: if the image cannot be read.
+            UnavailableError: if the Keras network is not there any more.
         """
         from giemsa.evaluation.explanation import heat, overlay
-        from giemsa.training.bundle import load_network
 
         view = predictor.view(content)
         if isinstance(view, str):
@@ -35,9 +39,19 @@ class HeatMaps:
         views = view[np.newaxis]
         label = predictor.scorer.score(views).labels
         with self._lock:
-            if self._bundle != predictor.model.bundle:
-                self._network = load_network(predictor.model.bundle)
-                self._bundle = predictor.model.bundle
+            self._load(predictor.model.bundle)
             warmth = heat(self._network, views, label)
         _, encoded = cv2.imencode(".png", overlay(view, warmth[0])[..., ::-1])
         return bytes(encoded)
+
+    def _load(self, bundle: Path) -> None:
+        from giemsa.training.bundle import load_network
+
+        if self._bundle != bundle:
+            try:
+                self._network = load_network(bundle)
+            except Exception as error:  # Keras fails in many ways on a file that is damaged or gone
+                log.exception("no heat maps of %s", bundle)
+                message = "This model's heat maps cannot be drawn: its Keras network cannot be read."
+                raise UnavailableError(message) from error
+            self._bundle = bundle
