@@ -115,9 +115,9 @@ def validation_scores(logits: NDArray[np.float32], cells: Labelled) -> tuple[flo
 class Fit:
     """A network that is learning.
 
-    The learning rate warms up, falls along a cosine, and is halved when the validation loss stands still. Where
-    the rate was too high and the network forgets what it knew, it goes back to its best epoch and on at half
-    the rate. It ends with the averaged weights of the last phase's best epoch.
+    The learning rate warms up, falls along a cosine, and is halved when the validation loss stands still.
+    Where it was too high and the network forgets what it knew, learning goes on from the best epoch at half
+    the rate. The network ends with the averaged weights of the last phase's best epoch.
 
     Args:
         network: a Keras model as ``networks`` builds it.
