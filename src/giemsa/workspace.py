@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-MODELS = ("cnn", "frozen-head", "fine-tuned")
+MODELS = ("frozen-head", "fine-tuned", "cnn")  # before and after fine-tuning, and the one from scratch
 
 
 @dataclass(frozen=True)
