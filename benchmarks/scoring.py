@@ -103,12 +103,18 @@ class Networks:
     """
 
     def __init__(self, model: Path, saved: Path) -> None:
+        import keras
         import tensorflow as tf
 
         info = read_info(model)
         self._image, self._temperature = info.image, info.temperature
         self._keras: Any = load_network(model)
-        self._keras.export(saved, verbose=False)
+        # Keras's own export leaves open whether batch normalisation trains; said here, the answers are equal.
+        archive = keras.export.ExportArchive()
+        archive.track(self._keras)
+        shape = tf.TensorSpec((None, info.image.size, info.image.size, 3), tf.float32)
+        archive.add_endpoint("serve", lambda x: self._keras(x, training=False), input_signature=[shape])
+        archive.write_out(saved, verbose=False)
         self._saved: Any = tf.saved_model.load(str(saved))
 
     def views(self, files: list[Path]) -> NDArray[np.uint8]:
