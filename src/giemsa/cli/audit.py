@@ -9,6 +9,7 @@ from giemsa.cli.app import app
 
 if TYPE_CHECKING:
     from giemsa.curation.audit import Audit
+    from giemsa.curation.straddling import Straddle
     from giemsa.data.sources import Source
 
 
@@ -41,10 +42,27 @@ def audit(
         against=other,
         compute=params.compute,
     )
-    write_json(json, found)
+    straddles = _straddles(source, found)
+    write_json(json, found, straddles)
     if html:
         _write_page(html, opened, found)
-    _report(found, json, html)
+    _report(found, straddles, json, html)
+
+
+def _straddles(source: str, found: "Audit") -> "list[Straddle]":
+    """Find copies in several batches, or on several sides, where the source is a project's own data/raw."""
+    from giemsa.curation.straddling import straddling
+    from giemsa.data.curated import read_splits
+    from giemsa.data.project import holds_batches
+    from giemsa.workspace import find_workspace
+
+    raw = Path(source).resolve()
+    if not raw.is_dir() or not holds_batches(raw):
+        return []
+    workspace = find_workspace(raw)
+    sides = read_splits(workspace.splits) if workspace.splits.is_file() else None
+    side_of = {} if sides is None else dict(zip(sides["path"], sides["side"], strict=True))
+    return list(straddling(found.groups, side_of))
 
 
 def _write_page(path: Path, source: "Source", found: "Audit") -> None:
@@ -55,7 +73,7 @@ def _write_page(path: Path, source: "Source", found: "Audit") -> None:
     write_gallery(path, found.groups, shown, drawn=source.drawn, unreadable=found.unreadable)
 
 
-def _report(found: "Audit", json: Path, html: Path | None) -> None:
+def _report(found: "Audit", straddles: "list[Straddle]", json: Path, html: Path | None) -> None:
     from rich.console import Console
     from rich.table import Table
 
@@ -72,6 +90,8 @@ def _report(found: "Audit", json: Path, html: Path | None) -> None:
         ("images to drop", sum(member.decision == "dropped" for each in groups for member in each.members)),
         ("images that look odd", len({each.path for each in found.odd})),
         ("pictures shared with the other source", len(found.leaks)),
+        ("groups of copies in several batches", sum(len(each.batches) > 1 for each in straddles)),
+        ("groups of copies on several sides of the split", sum(len(each.sides) > 1 for each in straddles)),
     ):
         table.add_row(what, f"{count:,}")
     Console().print(table)

@@ -1,7 +1,8 @@
 """Write what an audit found: JSON for programs, pictures for the page that a person reviews."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -10,16 +11,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from giemsa.curation.audit import Audit
+from giemsa.curation.straddling import Straddle
 from giemsa.data.sources import Source
 from giemsa.errors import UsageError
 from giemsa.workspace import whole
 
 
-def write_json(path: Path, found: Audit) -> None:
+def write_json(path: Path, found: Audit, straddles: Sequence[Straddle] = ()) -> None:
     """Write the findings, whole or not at all.
 
     ``groups`` holds, for each group, its kind, the members' paths and labels in the same order, whether the
-    labels conflict, and the path to keep or null.
+    labels conflict, and the path to keep or null. ``straddling`` holds groups in several batches of a project
+    or on several sides of its split.
 
     Raises:
         UsageError: if the file cannot be written.
@@ -40,6 +43,7 @@ def write_json(path: Path, found: Audit) -> None:
         ],
         "odd": [{"path": odd.path, "issue": odd.issue, "value": odd.value} for odd in found.odd],
         "leaks": [{"paths": leak.paths, "against": leak.against} for leak in found.leaks],
+        "straddling": [asdict(straddle) for straddle in straddles],
     }
     try:
         with whole(path) as partial:

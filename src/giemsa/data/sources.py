@@ -62,6 +62,7 @@ def open_source(source: str | Path, image: Image) -> Source:
     from giemsa.data.archives import ZipSource
     from giemsa.data.arrays import NpzSource
     from giemsa.data.folders import FolderSource
+    from giemsa.data.project import BatchesSource, holds_batches
 
     if source == "demo":
         from giemsa.data.demo import DemoSource
@@ -74,7 +75,7 @@ def open_source(source: str | Path, image: Image) -> Source:
     path = Path(source)
     opened: Source
     if path.is_dir():
-        opened = FolderSource(path, image)
+        opened = BatchesSource(path, image) if holds_batches(path) else FolderSource(path, image)
     elif path.suffix.lower() == ".zip" and path.is_file():
         opened = ZipSource(path, image)
     elif path.suffix.lower() == ".npz" and path.is_file():
