@@ -1,0 +1,70 @@
+"""Measure what a few more images cost a project that has many: each stage's own time, without DVC's.
+
+    .venv/bin/python benchmarks/increment.py ../shared/data/pbc96_train.zip [--new 100] [--cells 20000]
+
+CELLS.zip holds <class>/<name>.jpg. All but the new ones come in first; then the new ones do, and every step
+up to the split runs again, each in a process of its own, as DVC runs it. CPU seconds are of all cores.
+"""
+
+import argparse
+import resource
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import zipfile
+from pathlib import Path
+
+from audit import read
+
+STAGES = ("ingest", "validate", "deduplicate", "split")
+
+
+def main() -> None:
+    """Print one line per step, first for all images and then for the new ones."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("cells_zip", type=Path)
+    parser.add_argument("--new", type=int, default=100)
+    parser.add_argument("--cells", type=int, default=20_000, help="at most so many, the new ones included")
+    chosen = parser.parse_args()
+    cells = list(read(chosen.cells_zip, chosen.cells, seed=1).items())
+    every = len(cells) // chosen.new
+    new = cells[::every][: chosen.new]
+    old = [cell for cell in cells if cell not in new]
+    with tempfile.TemporaryDirectory() as place:
+        project = Path(place)
+        shutil.copy(Path(__file__).parents[1] / "params.yaml", project)
+        nothing = step(project, "--help")
+        print(f"giemsa --help: {nothing[0]:.2f} s, {nothing[1]:.2f} CPU s\n")
+        for name, some in (("old", old), ("new", new)):
+            pack(project / f"{name}.zip", some)
+            commands = [("ingest", f"{name}.zip"), *(("run", stage) for stage in STAGES)]
+            spent = [(" ".join(command), *step(project, *command)) for command in commands]
+            total = ("all steps", sum(each[1] for each in spent), sum(each[2] for each in spent))
+            print(f"{len(some):,} {name} images")
+            for command, wall, cpu in [*spent, total]:
+                print(f"  giemsa {command:20} {wall:8.2f} s {cpu:8.2f} CPU s", flush=True)
+
+
+def pack(path: Path, cells: list[tuple[str, bytes]]) -> None:
+    """Write cells to a zip."""
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in cells:
+            archive.writestr(name, content)
+
+
+def step(project: Path, *command: str) -> tuple[float, float]:
+    """Run one command of giemsa; give wall and CPU seconds."""
+    giemsa = Path(sys.executable).with_name("giemsa")
+    began, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run([giemsa, *command], cwd=project, check=True, capture_output=True)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return time.perf_counter() - began, cpu
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,64 @@
+"""Plant wrong labels among real cells and see which of them are listed as likely label errors.
+
+    .venv/bin/python benchmarks/labels.py CELLS.zip --model models/frozen-head [--wrong 0.02] [--cells 20000]
+
+CELLS.zip holds <class>/<name>.jpg; its own labels count as right. The model gives the features alone;
+one whose convolutions saw the labels would know what was planted: the frozen one is the honest choice.
+"""
+
+import argparse
+import time
+from pathlib import Path
+
+import numpy as np
+from audit import read
+
+from giemsa.curation.label_errors import label_errors
+from giemsa.curation.reading import load_views
+from giemsa.evaluation.scoring import Scorer
+
+
+def main() -> None:
+    """Print recall and precision of the whole list, and of its top."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("cells_zip", type=Path)
+    parser.add_argument("--model", type=Path, required=True)
+    parser.add_argument("--cells", type=int, default=20_000)
+    parser.add_argument("--wrong", type=float, default=0.02)
+    parser.add_argument("--seed", type=int, default=1)
+    chosen = parser.parse_args()
+    cells = read(chosen.cells_zip, chosen.cells, chosen.seed)
+    scorer = Scorer(chosen.model)
+    _, features = scorer.activations(load_views(list(cells.values()), scorer.image))
+    paths = list(cells)
+    labels, planted = mislabelled(paths, chosen.wrong, chosen.seed)
+    began = time.process_time()
+    groups = [str(hash(content)) for content in cells.values()]
+    found = [error.path for error in label_errors(paths, labels, groups, features)]
+    print(
+        f"{len(paths):,} cells, {len(planted):,} of them mislabelled, {time.process_time() - began:.1f} CPU s"
+    )
+    for name, listed in (
+        (f"the whole list ({len(found):,})", found),
+        (f"its first {len(planted):,}", found[: len(planted)]),
+        (f"its first {len(planted) // 2:,}", found[: len(planted) // 2]),
+    ):
+        hits = len(planted & set(listed))
+        print(f"  {name:24} recall {hits / len(planted):6.1%}  precision {hits / max(len(listed), 1):6.1%}")
+
+
+def mislabelled(paths: list[str], share: float, seed: int) -> tuple[list[str], set[str]]:
+    """Give every cell's class, of which a share is wrong at random, and the paths of the wrong ones."""
+    random = np.random.default_rng(seed)
+    labels = [path.split("/")[0] for path in paths]
+    classes = sorted(set(labels))
+    rows = random.permutation(len(paths))[: round(share * len(paths))]
+    for row in rows:
+        labels[row] = str(random.choice([name for name in classes if name != labels[row]]))
+    return labels, {paths[row] for row in rows}
+
+
+if __name__ == "__main__":
+    main()
