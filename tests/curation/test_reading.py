@@ -159,3 +159,13 @@ def test_views_keep_their_order() -> None:
     views = load_views(contents, IMAGE)
     assert views.shape == (20, 96, 96, 3)
     assert views[:, 0, 0, 0].tolist() == list(range(20))
+
+
+@pytest.mark.parametrize("tenths", range(10))
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "TIFF", "BMP", "WEBP"])
+def test_a_file_that_ends_at_any_tenth_is_named(kind: str, tenths: int) -> None:
+    # Noise, so that a tenth of any format holds pixels and not just what a format closes its files with.
+    noise = np.random.default_rng(0).integers(0, 256, (40, 40, 3), dtype=np.uint8)
+    content = encoded(Pillow.fromarray(noise), kind)
+    with pytest.raises(UnreadableError), quiet():
+        decode(content[: len(content) * tenths // 10], IMAGE)

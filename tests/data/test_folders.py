@@ -1,5 +1,6 @@
 """Images from a folder."""
 
+import errno
 import os
 from pathlib import Path
 
@@ -70,6 +71,20 @@ def test_a_file_that_vanishes_while_reading_is_listed(folder: Path, image: Image
     source = open_source(folder, image)
     (folder / "ig" / "c.jpg").unlink()
     assert "No such file" in str(next(source.items()).problem)
+
+
+def test_a_file_that_may_not_be_opened_is_listed(
+    folder: Path, image: Image, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Permissions do not stop root, under whom these tests may run: the refusal is the system's, played back.
+    def refused(path: Path) -> bytes:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+
+    source = open_source(folder, image)
+    monkeypatch.setattr(Path, "read_bytes", refused)
+    problems = [item.problem for item in source.items() if item.content is None]
+    assert len(problems) == len(source)
+    assert "cannot be opened (Permission denied)" in problems
 
 
 def test_a_name_that_is_no_unicode_still_has_a_path(folder: Path, image: Image, png: bytes) -> None:
