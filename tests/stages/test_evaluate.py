@@ -11,6 +11,7 @@ from giemsa.errors import CheckFailedError, UsageError
 from giemsa.evaluation.corruption import FAMILIES
 from giemsa.settings import Evaluate, Image
 from giemsa.stages.evaluate import run
+from giemsa.training.bundle import read_info, write_info
 from giemsa.workspace import MODELS, Workspace
 from tests.evaluation.conftest import tiny_project
 
@@ -118,3 +119,21 @@ def test_a_class_that_the_model_does_not_know_fails_the_check(tiny_bundle: Path,
         file.write_text(file.read_text().replace('"monocyte"', '"mast cell"'))
     with pytest.raises(CheckFailedError, match="knows no class monocyte"):
         run(project, image=IMAGE, evaluate=PLAIN)
+
+
+def test_labels_are_doubted_only_where_a_pretrained_base_can_judge_them(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    assert not (workspace.evaluation / "label_errors.csv").exists()
+    assert "Labels that may be wrong" not in (workspace.evaluation / "report.html").read_text()
+    project = Workspace(tmp_path / "project")
+    shutil.copytree(workspace.root, project.root)
+    frozen = project.model("frozen-head")
+    write_info(frozen, read_info(frozen).model_copy(update={"pretrained": True}))
+    run(project, image=IMAGE, evaluate=PLAIN)
+    rows = pd.read_csv(project.evaluation / "label_errors.csv")
+    assert list(rows) == ["path", "label", "likely", "own", "other"]
+    assert (rows["label"] != rows["likely"]).all()
+    splits = pd.read_parquet(project.splits)
+    assert not set(rows["path"]) & set(splits.loc[splits["side"] == "test", "path"])
+    assert "Labels that may be wrong" in (project.evaluation / "report.html").read_text()

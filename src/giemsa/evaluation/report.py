@@ -30,8 +30,17 @@ def page(
     figures: dict[str, bytes],
     mistakes: list[Thumbnail],
     galleries: dict[str, list[Thumbnail]],
+    doubted: list[Thumbnail] | None,
 ) -> str:
-    """Render the report; ``figures`` are PNG bytes by name: confusion, reliability, learning, robustness."""
+    """Render the report.
+
+    Args:
+        evaluation: what was found out.
+        figures: PNG bytes by name: confusion, reliability, learning, robustness.
+        mistakes: wrong answers on the test split.
+        galleries: cells of each class.
+        doubted: cells whose label is likely wrong; ``None`` where no model could judge labels.
+    """
     return render(
         "evaluation.html",
         drawn=evaluation.test.drawn,
@@ -47,6 +56,7 @@ def page(
         figures=figures,
         mistakes=mistakes,
         galleries=galleries,
+        doubted=doubted,
         groups=len(set(evaluation.test.groups)),
     )
 

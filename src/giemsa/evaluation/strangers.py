@@ -32,7 +32,8 @@ def widened(views: Views, rng: np.random.Generator) -> Views:
         for _ in range(int(rng.integers(1, 4)) if rng.random() < 0.5 else 0):  # noqa: PLR2004
             light[row] = _speck(light[row], scale * rng.uniform(0.5, 1.5), rng)
     grain = rng.normal(0, 1, light.shape).astype(np.float32) * rng.uniform(0, 0.01, (n, 1, 1, 1))
-    return np.rint(np.clip(light + grain, 0, 1) * 255).astype(np.uint8)
+    stored: Views = np.rint(np.clip(light + grain, 0, 1) * 255).astype(np.uint8)
+    return stored
 
 
 def strangers(views: Views, rng: np.random.Generator) -> Views:

@@ -49,7 +49,7 @@ def mistakes(judgement: Judgement, cells: Cells, network: Any) -> list[Thumbnail
         return []
     warmth = heat(network, cells.views[worst], scores.labels[worst])
     shown = [overlay(cells.views[row], each) for row, each in zip(worst, warmth, strict=True)]
-    return [_thumbnail(judgement, cells, row, _uri(each)) for row, each in zip(worst, shown, strict=True)]
+    return [_thumbnail(judgement, cells, row, view_uri(each)) for row, each in zip(worst, shown, strict=True)]
 
 
 def galleries(judgement: Judgement, cells: Cells) -> dict[str, list[Thumbnail]]:
@@ -72,11 +72,12 @@ def _thumbnail(judgement: Judgement, cells: Cells, row: int, looked_at: str = ""
         answered=judgement.info.classes[scores.labels[row]],
         confidence=float(scores.confidence[row]),
         reason=scores.reasons[row],
-        picture=_uri(cells.views[row]),
+        picture=view_uri(cells.views[row]),
         looked_at=looked_at,
     )
 
 
-def _uri(view: NDArray[np.uint8]) -> str:
+def view_uri(view: NDArray[np.uint8]) -> str:
+    """Give a view as a data URI that a page can show."""
     encoded = cv2.imencode(".jpg", view[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])[1]
     return data_uri(encoded.tobytes(), "image/jpeg")

@@ -15,7 +15,8 @@ from giemsa.evaluation.judging import judge
 from giemsa.evaluation.report import card, page
 from giemsa.evaluation.robustness import worsened
 from giemsa.evaluation.scoring import Scorer
-from giemsa.evaluation.thumbnails import galleries, mistakes
+from giemsa.evaluation.suspects import suspects, write_suspects
+from giemsa.evaluation.thumbnails import Thumbnail, galleries, mistakes
 from giemsa.progress import say
 from giemsa.settings import Evaluate, Image
 from giemsa.training.bundle import load_network, read_history
@@ -45,7 +46,8 @@ def run(workspace: Workspace, *, image: Image, evaluate: Evaluate) -> None:
     with whole(workspace.evaluation) as folder:
         folder.mkdir()
         _write_numbers(folder, evaluation)
-        _write_pages(folder, evaluation, workspace)
+        doubted = _doubt(folder, scorers.get("frozen-head"), workspace, image)
+        _write_pages(folder, evaluation, workspace, doubted)
     winner = evaluation.winner
     accuracy = winner.estimates["accuracy"].value
     say(f"evaluate: {winner.info.name} wins on the validation split; test accuracy {100 * accuracy:.1f}%")
@@ -61,6 +63,16 @@ def _scorer(bundle: Path, image: Image) -> Scorer:
     return scorer
 
 
+def _doubt(folder: Path, scorer: Scorer | None, workspace: Workspace, image: Image) -> list[Thumbnail] | None:
+    """List labels that are likely wrong; only a frozen pretrained network is an impartial judge of them."""
+    if scorer is None or not scorer.info.pretrained:
+        return None
+    sides = [read_side(workspace, side, image) for side in ("train", "validation")]
+    found, shown = suspects(scorer, sides)
+    write_suspects(folder / "label_errors.csv", found)
+    return shown
+
+
 def _write_numbers(folder: Path, evaluation: results.Evaluation) -> None:
     _write_json(folder / "metrics.json", results.metrics(evaluation))
     _write_json(folder / "details.json", results.details(evaluation))
@@ -72,7 +84,9 @@ def _write_numbers(folder: Path, evaluation: results.Evaluation) -> None:
         _write_csv(folder / "robustness.csv", results.robustness_rows(evaluation.judgements))
 
 
-def _write_pages(folder: Path, evaluation: results.Evaluation, workspace: Workspace) -> None:
+def _write_pages(
+    folder: Path, evaluation: results.Evaluation, workspace: Workspace, doubted: list[Thumbnail] | None
+) -> None:
     judgements, test, winner = evaluation.judgements, evaluation.test, evaluation.winner
     drawn = {
         "confusion": figures.confusions(judgements),
@@ -87,7 +101,7 @@ def _write_pages(folder: Path, evaluation: results.Evaluation, workspace: Worksp
     for name, content in drawn.items():
         (folder / "figures" / f"{name}.png").write_bytes(content)
     network = load_network(workspace.model(winner.info.name))
-    report = page(evaluation, drawn, mistakes(winner, test, network), galleries(winner, test))
+    report = page(evaluation, drawn, mistakes(winner, test, network), galleries(winner, test), doubted)
     (folder / "report.html").write_text(report, encoding="utf-8")
     for each in judgements:
         text = card(workspace, evaluation, each)
