@@ -49,7 +49,7 @@ run: .venv/.run ## The main job: make run [DATA=folder, .zip, .npz, bloodmnist o
 
 .PHONY: test
 test: .venv/.dev ## Set up what the tests need and run them all
-	@$(BIN)/pytest
+	@$(BIN)/pytest --numprocesses 2 --dist loadfile
 
 .PHONY: check
 check: .venv/.dev ## Format, lint, types, layers
