@@ -122,7 +122,8 @@ def connect(workers: int = 0) -> Any:  # noqa: ANN401 - Ray carries no types
         UsageError: if Ray is not installed, or the cluster does not answer.
     """
     address = os.environ.get("RAY_ADDRESS", "")
-    for name, value in (QUIET if address else QUIET | ALONE).items():
+    alone = ALONE | {"RAY_AUTH_TOKEN": secrets.token_hex(32)}
+    for name, value in (QUIET if address else QUIET | alone).items():
         os.environ.setdefault(name, value)
     try:
         import ray
@@ -147,7 +148,6 @@ def connect(workers: int = 0) -> Any:  # noqa: ANN401 - Ray carries no types
 
 def _start(ray: Any, workers: int) -> None:  # noqa: ANN401
     """Start a cluster that ends with this process and leaves no files."""
-    os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
     folder = tempfile.mkdtemp(prefix="giemsa-ray-")
 
     def stop() -> None:

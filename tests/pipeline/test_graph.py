@@ -83,6 +83,12 @@ def test_a_stage_takes_the_sections_that_dvc_watches(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", STAGES)
+def test_where_it_is_computed_concerns_dvc_only_where_it_changes_the_outcome(name: str) -> None:
+    watched = {param for param in graph()[name]["params"] if param.startswith("compute.")}
+    assert watched == ({"compute.trainers"} if name in TRAINING else set())
+
+
+@pytest.mark.parametrize("name", STAGES)
 def test_no_edit_of_a_stages_code_escapes_dvc(name: str, imports: grimp.ImportGraph) -> None:
     watched = {dep for dep in graph()[name]["deps"] if dep.startswith("src/")}
     runs = what_a_stage_runs(imports, name)

@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING, Any
 from giemsa.errors import UsageError
 from giemsa.progress import say
 from giemsa.registry.training_runs import epoch_figures, training_run
-from giemsa.settings import FineTune, Image, Reject
+from giemsa.settings import HERE, Compute, FineTune, Image, Reject
 from giemsa.stages.learning import Lesson, describe, read_lesson, tell, write_model
 from giemsa.training.budget import SPEED, affordable_epochs
 from giemsa.training.bundle import BundleInfo, Epoch
 from giemsa.training.fine_tuning import fit_head, freeze, pretrain
-from giemsa.training.fitting import Fit, Phase
+from giemsa.training.fitting import Phase
 from giemsa.training.learner import make_reproducible
 from giemsa.training.networks import mobilenet, sized
+from giemsa.training.together import fit
 from giemsa.training.weights import RANDOM, Origin
 from giemsa.workspace import Workspace
 
@@ -24,7 +25,9 @@ if TYPE_CHECKING:
 HEAD, TUNED = "frozen-head", "fine-tuned"
 
 
-def run(workspace: Workspace, *, image: Image, fine_tune: FineTune, reject: Reject) -> None:
+def run(
+    workspace: Workspace, *, image: Image, fine_tune: FineTune, reject: Reject, compute: Compute = HERE
+) -> None:
     """Write ``models/frozen-head`` and ``models/fine-tuned``: the same network before and after.
 
     Raises:
@@ -36,8 +39,10 @@ def run(workspace: Workspace, *, image: Image, fine_tune: FineTune, reject: Reje
     network, origin, epochs = _start(workspace, lesson, image, fine_tune)
     facts = {"family": "mobilenet", "weights": origin.sentence, "pretrained": origin.pretrained}
 
-    def describing(name: str, recipe: str) -> BundleInfo:
-        return describe(lesson, image, fine_tune, network=network, name=name, recipe=recipe, **facts)
+    def describing(name: str, recipe: str, trainers: int = 1) -> BundleInfo:
+        return describe(
+            lesson, image, fine_tune, network=network, trainers=trainers, name=name, recipe=recipe, **facts
+        )
 
     info = describing(HEAD, f"{fine_tune.backbone}, base frozen, {fine_tune.head_epochs} epochs of the head")
     with training_run(workspace, info) as live:
@@ -45,11 +50,14 @@ def run(workspace: Workspace, *, image: Image, fine_tune: FineTune, reject: Reje
     write_model(workspace, sized(network, image.size), info, before, lesson, reject)
 
     layers = f"all but {fine_tune.frozen_layers} layers" if fine_tune.frozen_layers else "all layers"
-    info = describing(TUNED, f"{fine_tune.backbone}, head, then {layers}, {epochs} epochs at most")
+    info = describing(
+        TUNED, f"{fine_tune.backbone}, head, then {layers}, {epochs} epochs at most", compute.trainers
+    )
     freeze(network, fine_tune.frozen_layers)
     with training_run(workspace, info) as live:
-        fit = Fit(network, lesson.train, lesson.validation, fine_tune, _telling(TUNED, live))
-        history = fit.run([Phase("all", epochs, image.size)])
+        phases = [Phase("all", epochs, image.size)]
+        told = _telling(TUNED, live)
+        history = fit(network, lesson.train, lesson.validation, fine_tune, phases, told, compute)
     write_model(workspace, sized(network, image.size), info, history, lesson, reject)
 
 

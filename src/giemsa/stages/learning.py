@@ -57,6 +57,7 @@ def describe(
     settings: Fitting,
     *,
     network: Any,
+    trainers: int,
     **facts: Any,
 ) -> BundleInfo:
     """Say what a model is; ``facts`` are the fields of ``BundleInfo`` that depend on the recipe."""
@@ -65,7 +66,7 @@ def describe(
         image=image,
         drawn=lesson.drawn,
         data=lesson.data,
-        params=settings.model_dump(mode="json"),
+        params=settings.model_dump(mode="json") | {"trainers": trainers},
         parameters=network.count_params(),
         **facts,
     )

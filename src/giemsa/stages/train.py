@@ -3,20 +3,21 @@
 from functools import partial
 
 from giemsa.registry.training_runs import epoch_figures, training_run
-from giemsa.settings import Image, Reject, Train
+from giemsa.settings import HERE, Compute, Image, Reject, Train
 from giemsa.stages.learning import describe, read_lesson, tell, write_model
 from giemsa.training.budget import SPEED, affordable_epochs
 from giemsa.training.bundle import Epoch
-from giemsa.training.fitting import Fit, Phase
+from giemsa.training.fitting import Phase
 from giemsa.training.learner import make_reproducible
 from giemsa.training.networks import residual_network, sized
+from giemsa.training.together import fit
 from giemsa.workspace import Workspace
 
 COARSE = 2 / 3  # side of the first phase's pictures: half of the work, and nearly as much learnt
 NAME = "cnn"
 
 
-def run(workspace: Workspace, *, image: Image, train: Train, reject: Reject) -> None:
+def run(workspace: Workspace, *, image: Image, train: Train, reject: Reject, compute: Compute = HERE) -> None:
     """Write ``models/cnn``: half of the epochs at two thirds of the resolution, then half at full.
 
     Raises:
@@ -41,6 +42,7 @@ def run(workspace: Workspace, *, image: Image, train: Train, reject: Reject) -> 
         image,
         train,
         network=network,
+        trainers=compute.trainers,
         name=NAME,
         family="cnn",
         weights="random, trained from scratch",
@@ -53,5 +55,5 @@ def run(workspace: Workspace, *, image: Image, train: Train, reject: Reject) -> 
             tell(NAME, epoch)
             live.log(epoch.epoch, epoch_figures(epoch))
 
-        history = Fit(network, lesson.train, lesson.validation, train, on_epoch).run(phases)
+        history = fit(network, lesson.train, lesson.validation, train, phases, on_epoch, compute)
     write_model(workspace, sized(network, image.size), info, history, lesson, reject)

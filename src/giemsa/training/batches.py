@@ -34,15 +34,15 @@ class Labelled:
         return len(self.labels)
 
 
-def batches_in(cells: Labelled, batch_size: int) -> int:
-    """Tell how many batches one epoch of ``cells`` makes."""
-    return len(cells) // _even(batch_size, cells)
+def batches_in(cells: Labelled, batch_size: int, of: int = 1) -> int:
+    """Tell how many batches one epoch of ``cells`` makes that ``of`` members share."""
+    return len(cells) // _even(batch_size, cells, of)
 
 
 def shuffled_batches(
-    cells: Labelled, *, batch_size: int, size: int, seed: int, epoch: int
+    cells: Labelled, *, batch_size: int, size: int, seed: int, epoch: int, part: int = 0, of: int = 1
 ) -> Iterator[Batch]:
-    """Give one epoch of augmented batches, all of one size.
+    """Give one epoch of augmented batches, all of one size, or one part of each.
 
     What a batch holds follows from ``(seed, epoch)`` alone.
 
@@ -53,13 +53,17 @@ def shuffled_batches(
         size: side of the pictures, in pixels.
         seed: of order and augmentation.
         epoch: counted from 1.
+        part: which part of each batch, from 0.
+        of: how many parts there are, of one size.
 
     Yields:
-        Pictures, shape ``(batch, size, size, 3)``, uint8, and class indices, shape ``(batch,)``.
+        Pictures, shape ``(batch, size, size, 3)``, uint8, and class indices, shape ``(batch,)``; ``batch`` is
+        that of the part.
     """
     order = np.random.default_rng((seed, epoch)).permutation(len(cells))
-    batch_size = _even(batch_size, cells)
-    starts = range(0, batches_in(cells, batch_size) * batch_size, batch_size)
+    whole = _even(batch_size, cells, of)
+    own = whole // of
+    starts = range(part * own, batches_in(cells, batch_size, of) * whole, whole)
 
     def picture(row: int) -> NDArray[np.uint8]:
         return augment(cells.views[row], size, generator(seed, epoch, row))
@@ -67,7 +71,7 @@ def shuffled_batches(
     with ThreadPoolExecutor(WORKERS) as pool:
         waiting: deque[tuple[NDArray[np.int64], list[Future[NDArray[np.uint8]]]]] = deque()
         for start in starts:
-            rows = order[start : start + batch_size]
+            rows = order[start : start + own]
             waiting.append((rows, [pool.submit(picture, int(row)) for row in rows]))
             if len(waiting) > AHEAD:
                 yield _ready(*waiting.popleft(), cells)
@@ -75,9 +79,10 @@ def shuffled_batches(
             yield _ready(*waiting.popleft(), cells)
 
 
-def _even(batch_size: int, cells: Labelled) -> int:
-    """Two threads share a batch."""
-    return max(2, min(batch_size, len(cells)) // 2 * 2)
+def _even(batch_size: int, cells: Labelled, of: int) -> int:
+    """Make parts of one size: two threads share a batch, or the members of a team."""
+    parts = max(2, of)
+    return max(parts, min(batch_size, len(cells)) // parts * parts)
 
 
 def _ready(rows: NDArray[np.int64], pictures: list[Future[NDArray[np.uint8]]], cells: Labelled) -> Batch:

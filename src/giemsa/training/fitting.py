@@ -14,6 +14,7 @@ from giemsa.settings import Fitting
 from giemsa.training.batches import Labelled, batches_in, shuffled_batches
 from giemsa.training.bundle import Epoch
 from giemsa.training.learner import Learner
+from giemsa.training.team import ALONE, Team
 
 WARM_UP = 0.1  # share of all work
 LAST = 1e-3  # share of the learning rate that is left at the end
@@ -125,15 +126,22 @@ class Fit:
         validation: what decides on learning rate, stopping and the best weights.
         settings: rates, batch size, patience.
         on_epoch: called after each epoch.
+        team: with whom it learns.
     """
 
     def __init__(
-        self, network: Any, train: Labelled, validation: Labelled, settings: Fitting, on_epoch: OnEpoch
+        self,
+        network: Any,
+        train: Labelled,
+        validation: Labelled,
+        settings: Fitting,
+        on_epoch: OnEpoch,
+        team: Team = ALONE,
     ) -> None:
         self.network, self.train, self.validation = network, train, validation
-        self.settings, self._on_epoch = settings, on_epoch
+        self.settings, self._on_epoch, self._team = settings, on_epoch, team
         weights = class_weights(train.labels, train.classes, settings.class_weight)
-        self._learner = Learner(network, weights, settings)
+        self._learner = Learner(network, weights, settings, team)
 
     def run(self, phases: Sequence[Phase]) -> list[Epoch]:
         """Learn through all ``phases``, the last until nothing gets better; give one entry per epoch.
@@ -166,7 +174,7 @@ class Fit:
     def _epoch(
         self, phase: Phase, number: int, span: tuple[float, float], factor: float, validation: Labelled
     ) -> Epoch:
-        steps = batches_in(self.train, self.settings.batch_size)
+        steps = batches_in(self.train, self.settings.batch_size, self._team.size)
         rates = (
             self.settings.learning_rate
             * factor
@@ -178,6 +186,8 @@ class Fit:
             size=phase.size,
             seed=self.settings.seed,
             epoch=number,
+            part=self._team.rank,
+            of=self._team.size,
         )
         batches = track(batches, f"{phase.name}, epoch {number}", steps)
         learnt = [self._learner.step(*batch, float(rate)) for batch, rate in zip(batches, rates, strict=True)]

@@ -1,7 +1,8 @@
 """One step of learning: a batch shared by two threads, and the running average of the weights.
 
 Each thread works out the gradients of its half on a core of its own: small pictures leave one step little to
-spread over several cores. "python benchmarks/steps.py" measures both ways.
+spread over several cores. "python benchmarks/steps.py" measures both ways. The members of a team work on such
+shares in processes of their own, on any machine; the step they take is the same.
 """
 
 import os
@@ -16,23 +17,27 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from giemsa.settings import Fitting
+from giemsa.training.team import ALONE, Team
 
 SHARES = 2  # fixed, since the result depends on it
 SCORING_BATCH = 64
 UNDECAYED = ["bias", "gamma", "beta"]
 
-Tensors = Sequence[tf.Tensor]
 
-
-def make_reproducible(seed: int) -> None:
+def make_reproducible(seed: int, cores: int | None = None) -> None:
     """Seed every generator, have TensorFlow add up in a fixed order, and give each share cores of its own.
 
     Call it before anything else is done with TensorFlow.
+
+    Args:
+        seed: of all generators.
+        cores: for each share; by default all cores of the machine, evenly.
     """
+    cores = cores or max(1, (os.cpu_count() or 1) // SHARES)
     keras.utils.set_random_seed(seed)
     tf.config.experimental.enable_op_determinism()
     with suppress(RuntimeError):  # Where TensorFlow has run already it keeps its threads.
-        tf.config.threading.set_intra_op_parallelism_threads(max(1, (os.cpu_count() or 1) // SHARES))
+        tf.config.threading.set_intra_op_parallelism_threads(cores)
         tf.config.threading.set_inter_op_parallelism_threads(2 * SHARES)
 
 
@@ -46,10 +51,15 @@ class Learner:
         network: a Keras model as ``networks`` builds it; changed in place.
         weights: of each class in the loss, shape ``(classes,)``.
         settings: weight decay, label smoothing, decay of the average.
+        team: with whom each batch is shared.
     """
 
-    def __init__(self, network: keras.Model, weights: NDArray[np.float32], settings: Fitting) -> None:
+    def __init__(
+        self, network: keras.Model, weights: NDArray[np.float32], settings: Fitting, team: Team = ALONE
+    ) -> None:
         self.network = network
+        self._team = team
+        self._shares = SHARES if team.size == 1 else 1
         self._weights = tf.constant(weights)
         self._classes = len(weights)
         self._settings = settings
@@ -59,7 +69,7 @@ class Learner:
         self._average = {
             weight.path: tf.Variable(weight.value, trainable=False) for weight in network.variables
         }
-        self._threads = ThreadPoolExecutor(SHARES)
+        self._threads = ThreadPoolExecutor(self._shares)
         self._steps = 0
         self._slopes = tf.function(self._slopes_of_share)
         self._apply = tf.function(self._apply_shares)
@@ -68,24 +78,26 @@ class Learner:
     def step(
         self, pictures: NDArray[np.uint8], labels: NDArray[np.integer], rate: float
     ) -> tuple[float, float]:
-        """Learn from one batch of even size at a learning rate.
+        """Learn from one batch of even size, or from this member's part of one, at a learning rate.
 
         Returns:
-            Mean loss, and share of cells told right, before the step.
+            Mean loss, and share of cells told right, of the whole batch before the step.
         """
-        parts = zip(np.split(pictures, SHARES), np.split(labels, SHARES), strict=True)
+        parts = zip(np.split(pictures, self._shares), np.split(labels, self._shares), strict=True)
         shares = list(self._threads.map(lambda part: self._slopes(*map(tf.constant, part)), parts))
-        losses, hits, slopes, states = zip(*shares, strict=True)
         self._steps += 1
         decay = min(self._settings.average, (1 + self._steps) / (10 + self._steps))
-        self._apply(slopes, states, tf.constant(rate, tf.float32), tf.constant(decay, tf.float32))
-        return float(np.mean(losses)), float(np.mean(hits))
+        loss, hits = self._apply(shares, tf.constant(rate, tf.float32), tf.constant(decay, tf.float32))
+        return float(loss), float(hits)
 
     def score(self, views: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Give the averaged network's logits, shape ``(n, classes)``."""
-        starts = range(0, len(views), SCORING_BATCH)
-        parts = [tf.constant(views[start : start + SCORING_BATCH]) for start in starts]
-        return np.concatenate([logits.numpy() for logits in self._threads.map(self._logits, parts)])
+        own = range(0, len(views), SCORING_BATCH)[self._team.rank :: self._team.size]
+        parts = [tf.constant(views[start : start + SCORING_BATCH]) for start in own]
+        scores = np.zeros((len(views), self._classes), np.float32)
+        for start, logits in zip(own, self._threads.map(self._logits, parts), strict=True):
+            scores[start : start + SCORING_BATCH] = logits.numpy()
+        return self._team.total(scores)
 
     def average(self) -> list[NDArray[np.float32]]:
         """Give a copy of the averaged weights, in the order of ``network.variables``."""
@@ -117,18 +129,18 @@ class Learner:
         return loss, tf.reduce_mean(tf.cast(right, tf.float32)), tape.gradient(loss, trained), states
 
     def _apply_shares(
-        self, slopes: Sequence[Tensors], states: Sequence[Tensors], rate: tf.Tensor, decay: tf.Tensor
-    ) -> None:
+        self, shares: Sequence[tuple[Any, ...]], rate: tf.Tensor, decay: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor]:
         self._optimizer.learning_rate.assign(rate)
-        gradients = [_mean(share) for share in zip(*slopes, strict=True)]
+        loss, hits, gradients, new = self._team.mean(tf.nest.map_structure(_mean, *shares))
         self._optimizer.apply_gradients(zip(gradients, self.network.trainable_variables, strict=True))
-        new = [_mean(share) for share in zip(*states, strict=True)]
         for weight, value in zip(self.network.non_trainable_variables, new, strict=True):
             weight.assign(value)
         for weight in self.network.variables:
             mean = self._average[weight.path]
             if mean.dtype.is_floating:
                 mean.assign(decay * mean + (1 - decay) * weight.value)
+        return loss, hits
 
     def _averaged_logits(self, pictures: tf.Tensor) -> tf.Tensor:
         trained = [self._average[weight.path] for weight in self.network.trainable_variables]
@@ -148,6 +160,6 @@ def predict(network: keras.Model, views: NDArray[np.uint8], output: str = "logit
     return np.concatenate([run(tf.constant(views[i : i + SCORING_BATCH])).numpy() for i in starts])
 
 
-def _mean(shares: Tensors) -> tf.Tensor:
-    """Average what both shares say; the state of a random generator is the same in both."""
-    return tf.add_n(list(shares)) / SHARES if shares[0].dtype.is_floating else shares[0]
+def _mean(*shares: tf.Tensor) -> tf.Tensor:
+    """Average what the shares say; the state of a random generator is the same in all."""
+    return tf.add_n(shares) / len(shares) if shares[0].dtype.is_floating else shares[0]
