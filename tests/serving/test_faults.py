@@ -34,6 +34,13 @@ def break_rejection(bundle: Path) -> None:
     np.savez(bundle / "rejection.npz", means=np.zeros(3))
 
 
+def break_thresholds(bundle: Path) -> None:
+    info = json.loads((bundle / "bundle.json").read_text())
+    (bundle / "bundle.json").write_text(json.dumps(info | {"rejection": {"energy": None}}))
+    ones, none = np.ones(37), np.zeros(1)
+    np.savez(bundle / "rejection.npz", centre=ones, spread=ones, energy=none)
+
+
 def break_classes(bundle: Path) -> None:
     info = json.loads((bundle / "bundle.json").read_text())
     (bundle / "bundle.json").write_text(json.dumps(info | {"classes": ["ig", "monocyte"]}))
@@ -52,7 +59,7 @@ def break_everything(bundle: Path) -> None:
     shutil.rmtree(bundle)
 
 
-FAULTS = (break_rejection, break_classes, break_format, break_network, break_everything)
+FAULTS = (break_rejection, break_thresholds, break_classes, break_format, break_network, break_everything)
 
 
 @pytest.fixture(autouse=True)

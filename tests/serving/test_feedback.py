@@ -101,7 +101,8 @@ def test_a_corrected_cell_is_never_in_training_and_test_at_once(lab: Workspace, 
     assert not [cell for cell in cells if shown.get(cell["image"]) == "4"]
     for seed in SEEDS:
         split.run(lab, split=load_params(lab.params).split.model_copy(update={"seed": seed}))
-        sides = dict(read_splits(lab.splits)[["path", "side"]].itertuples(index=False))
+        told = read_splits(lab.splits)
+        sides = dict(zip(told["path"], told["side"], strict=True))
         of_cell: dict[str, set[str]] = {}
         for cell in cells:
             name = shown.get(cell["image"], cell["path"])

@@ -99,7 +99,7 @@ class Scorer:
         size = self.image.size
         try:
             fits = self.score(np.zeros((1, size, size, 3), np.uint8)).logits.shape == (1, len(self.classes))
-        except (KeyError, ValueError):
+        except (KeyError, TypeError, ValueError):
             fits = False
         if not fits:
             message = f"{bundle} holds a model that this version cannot use: train the model again."
