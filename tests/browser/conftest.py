@@ -20,9 +20,9 @@ FLAGS = (
 Open = Callable[..., Page]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Chromium, started once."""
+    """Chromium, started once for a file: while it runs, no test can start an event loop of its own."""
     if not CHROMIUM.is_file():
         pytest.skip(f"{CHROMIUM} is missing: install Chromium to run the browser tests")
     with sync_playwright() as playwright:
