@@ -16,6 +16,7 @@ REQUIREMENTS = (
     "opencv-python-headless",
     "pandas",
     "pillow",
+    "pyarrow",
     "pydantic",
     "ruamel.yaml",
     "scipy",
