@@ -7,7 +7,6 @@ import socket
 import sys
 import tempfile
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -92,7 +91,7 @@ def eventually(holds: Callable[[], object]) -> None:
 def cluster() -> Iterator[Cluster]:
     """Two nodes with a worker each that is ready; nothing of them is left afterwards."""
     # Below pytest's own folder the paths of Ray's sockets would be too long.
-    folder = Path(tempfile.mkdtemp(prefix="giemsa-"))
+    folder = Path(tempfile.mkdtemp(prefix="giemsa-ray-"))
     with pytest.MonkeyPatch.context() as patch, ExitStack() as stack:
         stack.callback(shutil.rmtree, folder, ignore_errors=True)
         cluster = Cluster(folder, stack)
@@ -112,9 +111,3 @@ def _on(ray: Any, node: str) -> Any:
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
     return ray.remote(scheduling_strategy=NodeAffinitySchedulingStrategy(node, soft=False))(lambda: None)
-
-
-def tasks_by_node(ray: Any, name: str) -> Counter[str]:
-    """Count the finished tasks of a function on each node."""
-    events = [event for event in ray.timeline() if event["name"] == f"task::{name}"]
-    return Counter(event["pid"] for event in events)
