@@ -78,7 +78,11 @@ class Services:
         # On a leash: however the tests end, the services end with them.
         command = [sys.executable, "-m", "flows.up"]
         self.process = self.stack.enter_context(leashed(command, cwd=root, env=self.env, stdout=log))
-        self.api = httpx.Client(base_url=f"{self.address('PREFECT_SERVER_API')}/api", timeout=30)
+        self.api = httpx.Client(
+            base_url=f"{self.address('PREFECT_SERVER_API')}/api",
+            timeout=30,
+            limits=httpx.Limits(max_keepalive_connections=0),  # a kept one may be closed as it is used again
+        )
 
     def address(self, name: str) -> str:
         return f"http://127.0.0.1:{self.ports[name]}"
