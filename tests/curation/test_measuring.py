@@ -100,3 +100,9 @@ def test_a_lab_picture_is_measured_although_imagehash_fails_on_it() -> None:
     buffer = io.BytesIO()
     Pillow.new("LAB", (20, 20)).save(buffer, "TIFF")
     assert measure(buffer.getvalue(), IMAGE)["mode"] == "LAB"
+
+
+def test_what_depends_on_measurements_is_remembered_apart_for_other_settings(tmp_path: Path) -> None:
+    other = IMAGE.model_copy(update={"crop_px": 100})
+    assert Measurements(tmp_path, IMAGE).memory == Measurements(tmp_path, IMAGE).memory
+    assert Measurements(tmp_path, IMAGE).memory != Measurements(tmp_path, other).memory

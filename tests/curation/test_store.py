@@ -1,6 +1,7 @@
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from numpy.typing import NDArray
 
@@ -87,3 +88,21 @@ def test_an_unreadable_content_is_known_but_has_no_picture(tmp_path: Path) -> No
     assert known.views("spectra", ["fine"]).shape == (1, 2, 171)
     with pytest.raises(KeyError, match="broken"):
         known.views("spectra", ["fine", "broken"])
+
+
+def test_many_contents_are_told_at_once_in_the_asked_order(tmp_path: Path) -> None:
+    rows = {name: measure(pixels(seed), IMAGE) for seed, name in enumerate("abc")}
+    broken = measure(b"no picture", IMAGE)
+    earlier = Store(tmp_path, IMAGE)
+    for name, row in [*rows.items(), ("broken", broken)]:
+        earlier.add(name, row)
+    earlier.flush()
+    known = Store(tmp_path, IMAGE)
+    known.add("fresh", measure(pixels(9), IMAGE))
+    told = known.table(pa.chunked_array([["c", "fresh", None], ["broken", "gone", "a"]], pa.string()))
+    assert told.schema.names == MEASURED.names
+    nothing = dict.fromkeys(MEASURED.names)
+    asked = [known.get(name) or nothing for name in ("c", "fresh", "none", "broken", "gone", "a")]
+    assert told.to_pylist() == asked
+    empty = Store(tmp_path / "other", IMAGE).table(pa.chunked_array([["a"]], pa.string()))
+    assert empty.to_pylist() == [nothing]

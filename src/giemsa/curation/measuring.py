@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import PIL
+import pyarrow as pa
 from numpy.typing import NDArray
 from PIL import Image as Pillow
 
@@ -120,12 +121,17 @@ class Measurements:
         self._workers, self._engine = workers, engine
         self._store = Store(cache, image)
 
+    @property
+    def memory(self) -> Path:
+        """A folder for what is computed from these measurements; other settings have another."""
+        return self._store.folder / "pairs"
+
     def __contains__(self, sha256: str) -> bool:
         return sha256 in self._store
 
-    def get(self, sha256: str) -> dict[str, Any] | None:
-        """Give what is known of a content: the manifest's measured columns, or None where it is new."""
-        return self._store.get(sha256)
+    def table(self, contents: pa.ChunkedArray) -> pa.Table:
+        """Give the manifest's measured columns of contents, see ``Store.table``."""
+        return self._store.table(contents)
 
     def measure(self, items: Iterable[tuple[str, Content]]) -> Iterator[dict[str, Any]]:
         """Measure ``items`` of (sha256, content) and yield the manifest's measured columns in their order.

@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 import PIL
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
@@ -36,18 +37,21 @@ class Store:
     Args:
         folder: where to remember; None: in a temporary folder that goes with this object.
         image: the settings that measurements depend on.
+
+    Attributes:
+        folder: where everything lies that depends on these settings and on this version of the code.
     """
 
     def __init__(self, folder: Path | None, image: Image) -> None:
         if folder is None:
             self._temporary = tempfile.TemporaryDirectory(prefix="giemsa-")
             folder = Path(self._temporary.name)
-        self._folder = folder / _fingerprint(image)
-        self._folder.mkdir(parents=True, exist_ok=True)
+        self.folder = folder / _fingerprint(image)
+        self.folder.mkdir(parents=True, exist_ok=True)
         self._fresh: dict[str, dict[str, Any]] = {}
         self._tables: list[pa.Table] = []
         self._places: dict[str, tuple[int, int]] = {}
-        for file in sorted(self._folder.glob("*.parquet")):
+        for file in sorted(self.folder.glob("*.parquet")):
             self._remember(pq.read_table(file, columns=KNOWN.names))
 
     def __contains__(self, content: str) -> bool:
@@ -61,6 +65,16 @@ class Store:
             return None
         table, row = self._places[content]
         return {name: self._tables[table][name][row].as_py() for name in MEASURED.names}
+
+    def table(self, contents: pa.ChunkedArray) -> pa.Table:
+        """Give the manifest's measured columns of many contents, in their order, at once.
+
+        Args:
+            contents: keys; nulls and contents that are not known give rows of nulls.
+        """
+        self.flush()
+        known = pa.concat_tables([KNOWN.empty_table(), *self._tables])
+        return known.take(pc.index_in(contents, value_set=known["content"])).select(MEASURED.names)
 
     def add(self, content: str, row: dict[str, Any]) -> None:
         """Remember what ``measure`` told of a content."""
@@ -79,10 +93,10 @@ class Store:
         ]
         table = pa.Table.from_pylist(rows, schema=STORED)
         name = hashlib.sha256("".join(sorted(self._fresh)).encode()).hexdigest()[:32]
-        handle, partial = tempfile.mkstemp(dir=self._folder, suffix=".partial")
+        handle, partial = tempfile.mkstemp(dir=self.folder, suffix=".partial")
         os.close(handle)
         pq.write_table(table, partial, compression="zstd")
-        Path(partial).replace(self._folder / f"{name}.parquet")
+        Path(partial).replace(self.folder / f"{name}.parquet")
         self._fresh = {}
         self._remember(table.select(KNOWN.names))
 
@@ -105,7 +119,7 @@ class Store:
             rows.setdefault(content, []).append(row)
         found = np.empty((len(contents), VIEWS, *SHAPES[kind]), dtype=np.uint8)
         missing = set(rows)
-        for file in sorted(self._folder.glob("*.parquet")):
+        for file in sorted(self.folder.glob("*.parquet")):
             for content, views in _column(file, kind, missing):
                 found[rows[content]] = np.frombuffer(views, np.uint8).reshape(-1, *SHAPES[kind])
                 missing.discard(content)

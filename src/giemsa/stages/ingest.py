@@ -1,14 +1,13 @@
 """List what lies in data/raw: the manifest, one row per image that came in."""
 
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from giemsa.curation.measuring import Measurements
 from giemsa.data.batches import read_records
-from giemsa.data.manifest import MEASURED, SCHEMA, write_manifest
+from giemsa.data.manifest import MEASURED, ORIGIN, SCHEMA, write_manifest
 from giemsa.errors import CheckFailedError
 from giemsa.progress import say
 from giemsa.settings import HERE, Compute, Image
@@ -27,26 +26,23 @@ def run(workspace: Workspace, *, image: Image, compute: Compute = HERE) -> None:
     if not records:
         message = f'{workspace.raw} holds no images: run "giemsa ingest SOURCE" first.'
         raise CheckFailedError(message)
-    rows = (
-        pa.concat_tables(records).sort_by([("batch_order", "ascending"), ("path", "ascending")]).to_pylist()
-    )
-    real = [row for row in rows if not row["drawn"]]
-    if real and len(real) < len(rows):
+    rows = pa.concat_tables(records).sort_by([("batch_order", "ascending"), ("path", "ascending")])
+    real = rows.filter(pc.invert(rows["drawn"]))
+    if 0 < len(real) < len(rows):
         say(f"ingest: {len(rows) - len(real):,} drawn images are left out, since there are real ones")
-    rows = real or rows
+    rows = real if len(real) else rows
     measurements = Measurements(workspace.measurements, image, compute.workers, engine=compute.engine)
     _measure_unknown(rows, workspace.raw, measurements)
-    full = [row | _measured(row, measurements) for row in rows]
-    write_manifest(workspace.manifest, pa.Table.from_pylist(full, schema=SCHEMA))
+    write_manifest(workspace.manifest, _joined(rows, measurements.table(rows["sha256"])))
 
 
-def _measure_unknown(rows: list[dict[str, Any]], raw: Path, measurements: Measurements) -> None:
-    def unknown() -> Iterator[tuple[str, bytes]]:
-        for row in rows:
-            if row["sha256"] is not None and measurements.get(row["sha256"]) is None:
-                yield row["sha256"], _bytes(raw / row["path"])
-
-    for _ in measurements.measure(unknown()):
+def _measure_unknown(rows: pa.Table, raw: Path, measurements: Measurements) -> None:
+    unknown = (
+        (sha256, _bytes(raw / path))
+        for sha256, path in zip(rows["sha256"].to_pylist(), rows["path"].to_pylist(), strict=True)
+        if sha256 is not None and sha256 not in measurements
+    )
+    for _ in measurements.measure(unknown):
         pass
 
 
@@ -58,9 +54,10 @@ def _bytes(path: Path) -> bytes:
         raise CheckFailedError(message) from None
 
 
-def _measured(row: dict[str, Any], measurements: Measurements) -> dict[str, Any]:
-    if row["sha256"] is None:
-        return dict.fromkeys(MEASURED.names) | {"readable": False, "reason": row["problem"]}
-    known = measurements.get(row["sha256"])
-    assert known is not None
-    return known
+def _joined(rows: pa.Table, known: pa.Table) -> pa.Table:
+    """Lay what reading told beside the records; what has no bytes was never read, and its record says why."""
+    columns = {name: rows[name] for name in ORIGIN.names} | {name: known[name] for name in MEASURED.names}
+    columns["readable"] = pc.fill_null(known["readable"], fill_value=False)
+    columns["reason"] = pc.coalesce(known["reason"], rows["problem"])
+    # In one chunk, so that the file's bytes do not tell in how many the rows came.
+    return pa.table(columns, schema=SCHEMA).combine_chunks()
