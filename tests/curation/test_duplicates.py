@@ -1,5 +1,6 @@
 import hashlib
 from collections.abc import Callable
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -84,3 +85,22 @@ def test_few_images_are_no_copies(cell: Callable[..., Pixels], count: int) -> No
 def test_flat_pictures_of_different_grey_are_not_one() -> None:
     flat = [np.full((96, 96, 3), level, np.uint8) for level in (10, 90, 170, 250)]
     assert copies(*flat).group.tolist() == [0, 1, 2, 3]
+
+
+def test_pictures_that_come_and_go_are_judged_as_if_all_had_come_at_once(
+    cell: Callable[..., Pixels], tmp_path: Path
+) -> None:
+    large = cell(1, 106)
+    pictures = [np.ascontiguousarray(large[a : a + 96, 5:101]) for a in (0, 5, 10)]
+    pictures += [cell(seed) for seed in range(100, 130)]
+    measurements = Measurements(tmp_path, IMAGE)
+    keys = [hashlib.sha256(pixels.tobytes()).hexdigest() for pixels in pictures]
+    rows = list(measurements.measure(zip(keys, pictures, strict=True)))
+    images = pd.DataFrame(rows).assign(sha256=keys)
+    for there in (range(1, 20), range(25), [0, *range(2, 33)]):
+        some = images.iloc[list(there)].reset_index(drop=True)
+        grown = find_copies(some, measurements.views, SETTINGS, measurements.memory)
+        fresh = find_copies(some, measurements.views, SETTINGS)
+        assert grown.group.tolist() == fresh.group.tolist()
+        assert grown.similarity == fresh.similarity
+        assert fresh.similarity

@@ -1,14 +1,16 @@
 """Propose pairs of pictures that may be copies of one another; pixels decide afterwards."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from giemsa.curation.nearest import nearest
+from giemsa.curation.neighbourhoods import remembered_nearest
 from giemsa.curation.neighbours import pairs_within
-from giemsa.curation.spectra import as_vectors
+from giemsa.curation.spectra import LEVELS, as_vectors
 
 NEIGHBOURS = 8
 RATIO = 0.95  # of the distance to the 9th neighbour: a copy lies closer than the crowd
@@ -53,7 +55,14 @@ class Pairs:
     right_view: Rows
 
 
-def propose(prints: Prints, *, max_distance: int, symmetries: bool) -> Pairs:
+def propose(
+    prints: Prints,
+    *,
+    max_distance: int,
+    symmetries: bool,
+    names: Sequence[str] = (),
+    memory: Path | None = None,
+) -> Pairs:
     """Propose pairs by dHash and by spectrum.
 
     dHash finds copies that were re-encoded, resized or re-exposed, all within a radius, exactly; spectra find
@@ -63,6 +72,9 @@ def propose(prints: Prints, *, max_distance: int, symmetries: bool) -> Pairs:
         prints: of pictures whose pixels differ.
         max_distance: radius of the dHash, in bits.
         symmetries: whether turned and mirrored copies count.
+        names: with ``memory``, a text for each picture that tells its content; pictures that stay from one
+            time to the next keep their order.
+        memory: a file that remembers whose spectra are near; None: nothing is remembered.
     """
     cropped = (prints.spectra[:, 0] != prints.spectra[:, 1]).any(axis=1)
     hashed = [
@@ -73,7 +85,7 @@ def propose(prints: Prints, *, max_distance: int, symmetries: bool) -> Pairs:
         hashed.append(_by_hash(prints.views[:, 0], prints.views, max_distance // 2, view=1))
     like = np.unique(np.concatenate(hashed), axis=0)
     like = like[_near_enough(prints.spectra, like)]
-    proposed = np.concatenate([like, _by_spectrum(prints.spectra, cropped)])
+    proposed = np.concatenate([like, _by_spectrum(prints.spectra, cropped, names, memory)])
     # The centre of a picture that is not cropped is the picture itself.
     proposed[:, 2:] &= cropped[proposed[:, :2]]
     return Pairs(*np.unique(proposed, axis=0).T)
@@ -114,15 +126,19 @@ def _expand(asked: _Owners, known: _Owners, query: Rows, value: Rows, ours: Rows
     return np.stack([left, right], axis=1)
 
 
-def _by_spectrum(spectra: NDArray[np.uint8], cropped: NDArray[np.bool_]) -> Rows:
+def _by_spectrum(
+    spectra: NDArray[np.uint8], cropped: NDArray[np.bool_], names: Sequence[str], memory: Path | None
+) -> Rows:
     owner = np.concatenate([np.arange(len(spectra)), np.flatnonzero(cropped)])
     view = np.repeat([0, 1], [len(spectra), cropped.sum()])
-    rows, apart = nearest(as_vectors(np.concatenate([spectra[:, 0], spectra[cropped, 1]])), NEIGHBOURS + 1)
+    vectors = np.concatenate([spectra[:, 0], spectra[cropped, 1]]).astype(np.float32)
+    asking = [f"{names[row]}{seen}" for row, seen in zip(owner, view, strict=True)] if memory else ()
+    rows, apart = remembered_nearest(memory, asking, vectors, NEIGHBOURS + 1)
     if rows.shape[1] <= NEIGHBOURS:
         close = np.isfinite(apart)
     else:
         rows, apart, crowd = rows[:, :-1], apart[:, :-1], apart[:, -1:]
-        close = (apart <= RATIO * crowd) | (apart <= SURELY_NEAR)
+        close = (apart <= RATIO * crowd) | (apart <= SURELY_NEAR * LEVELS**2)
     first, which = np.nonzero(close)
     second = rows[first, which]
     return _ordered(np.stack([owner[first], owner[second]], axis=1), view[first], view[second])

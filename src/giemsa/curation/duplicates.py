@@ -47,7 +47,8 @@ def find_copies(
         images: readable images in the manifest's columns, in an order that does not change the outcome.
         views: gives thumbnails and spectra by content, as ``Measurements.views`` does.
         settings: radius, similarity and whether symmetries count.
-        memory: a folder that remembers which pairs were compared before.
+        memory: a folder, for these measurements alone, that remembers who is near whom and which pairs were
+            compared before.
     """
     _, first, picture = np.unique(images["pixel_hash"].to_numpy(str), return_index=True, return_inverse=True)
     distinct = images.iloc[first]
@@ -69,7 +70,13 @@ def _confirmed(
         views=np.array(distinct["view_hashes"].tolist(), dtype=np.uint64).reshape(-1, 8),
         spectra=views("spectra", contents),
     )
-    pairs = propose(prints, max_distance=settings.max_distance, symmetries=settings.symmetries)
+    pairs = propose(
+        prints,
+        max_distance=settings.max_distance,
+        symmetries=settings.symmetries,
+        names=[content[:KEY] for content in contents],
+        memory=None if memory is None else memory / "nearest.parquet",
+    )
     file = None if memory is None else memory_file(memory, symmetries=settings.symmetries)
     similarity = remembered(
         file, _names(pairs, contents), lambda rows: _compared(pairs, rows, contents, views, settings)

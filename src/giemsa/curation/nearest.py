@@ -1,6 +1,7 @@
 """Find the nearest neighbours of many vectors, without comparing all with all once there are many."""
 
 import os
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -33,20 +34,36 @@ def nearest(vectors: Vectors, count: int) -> tuple[Rows, Vectors]:
         Rows, nearest first, shape ``(n, k)`` with ``k = min(count, n - 1)``, and squared distances. Where a
         cell search finds fewer than ``k``, the row itself at distance infinity fills up.
     """
-    count = max(0, min(count, len(vectors) - 1))
-    rows = np.repeat(np.arange(len(vectors))[:, np.newaxis], count, axis=1)
-    distances = np.full(rows.shape, np.inf, dtype=np.float32)
-    if count == 0:
-        return rows, distances
+    rows, distances = nobody(len(vectors), count)
+    improve(rows, distances, vectors, _searches(vectors))
+    return rows, distances
+
+
+def nobody(size: int, count: int) -> tuple[Rows, Vectors]:
+    """Give the neighbours of ``size`` vectors before any are found: each itself, at distance infinity."""
+    rows = np.repeat(np.arange(size)[:, np.newaxis], max(0, min(count, size - 1)), axis=1)
+    return rows, np.full(rows.shape, np.inf, dtype=np.float32)
+
+
+def improve(rows: Rows, distances: Vectors, vectors: Vectors, searches: Sequence[tuple[Rows, Rows]]) -> None:
+    """Compare some vectors with others, and take what is nearer than what is known, in place.
+
+    Args:
+        rows: neighbours known so far, nearest first, shape ``(n, k)``.
+        distances: their squared distances, shape ``(n, k)``.
+        vectors: shape ``(n, d)``.
+        searches: rows that ask, and rows that they are compared with and do not know yet.
+    """
+    if rows.shape[1] == 0:
+        return
 
     def search(asking: Rows, cell: Rows) -> None:
         _merge(rows, distances, asking, cell, _squared(vectors[asking], vectors[cell]))
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        for asking, cell in _searches(vectors):
+        for asking, cell in searches:
             blocks = np.split(asking, range(BLOCK, len(asking), BLOCK))
             list(pool.map(search, blocks, [cell] * len(blocks)))
-    return rows, distances
 
 
 def _searches(vectors: Vectors) -> list[tuple[Rows, Rows]]:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 SIDE = 32
+LEVELS = 255  # of a description's unit range
 AT_ONCE = 64  # pictures whose waves fit a core's cache
 FREQUENCIES = 6
 _UPPER = np.triu_indices(FREQUENCIES)
@@ -51,10 +52,10 @@ def _described(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     described = np.concatenate(parts, axis=2).reshape(len(pixels), LENGTH)
     length = np.linalg.norm(described, axis=1, keepdims=True)
     described /= np.maximum(length, np.finfo(np.float32).tiny)
-    packed: NDArray[np.uint8] = np.rint(255 * np.sqrt(described)).astype(np.uint8)
+    packed: NDArray[np.uint8] = np.rint(LEVELS * np.sqrt(described)).astype(np.uint8)
     return packed
 
 
 def as_vectors(described: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Bring descriptions to unit range, so that squared Euclidean distances lie in 0..2."""
-    return described.astype(np.float32) / np.float32(255)
+    return described.astype(np.float32) / np.float32(LEVELS)

@@ -33,7 +33,7 @@ def run(workspace: Workspace, *, image: Image, deduplicate: Deduplicate, compute
     readable = manifest[manifest["readable"]].reset_index(drop=True)
     measurements = Measurements(workspace.measurements, image, compute.workers, engine=compute.engine)
     _measure_unknown(readable, workspace.raw, measurements)
-    copies = find_copies(readable, measurements.views, deduplicate, workspace.measurements)
+    copies = find_copies(readable, measurements.views, deduplicate, measurements.memory)
     decided = decide(readable, copies, deduplicate, image, read_verdicts(workspace.decisions))
     kept = decided.table["decision"] == "kept"
     _report(workspace.duplicates, manifest, decided, workspace.raw)

@@ -1,0 +1,81 @@
+"""Remember who is nearest to whom: new vectors are compared with all, old ones with new ones only."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from giemsa.curation.nearest import EXACT_UP_TO, Rows, Vectors, improve, nearest, nobody
+from giemsa.workspace import whole
+
+
+def remembered_nearest(
+    file: Path | None, names: Sequence[str], vectors: Vectors, count: int
+) -> tuple[Rows, Vectors]:
+    """Find what ``nearest`` finds, starting from what ``file`` knows of earlier vectors.
+
+    Beyond ``EXACT_UP_TO`` vectors nothing is remembered, as what is found then depends on all of them.
+
+    Args:
+        file: afterwards it knows these vectors and no others. None: nothing is remembered.
+        names: a text for each vector that tells it from all others there ever were. Whatever comes or goes,
+            those that stay keep their order, by which neighbours at equal distances are chosen.
+        vectors: whole numbers below 256, shape ``(n, d)``, ``d`` at most 256: their squared distances are
+            exact in float32, in whatever blocks they are computed.
+        count: how many neighbours.
+    """
+    rows, distances = nobody(len(vectors), count)
+    if file is None or len(vectors) > EXACT_UP_TO or rows.shape[1] == 0:
+        return nearest(vectors, count)
+    known, settled = _recall(file, names, rows, distances)
+    improve(rows, distances, vectors, list(_searches(known, settled)))
+    with whole(file) as partial:
+        columns = {"name": pa.array(names, pa.string()), "row": _packed(rows), "distance": _packed(distances)}
+        pq.write_table(pa.table(columns), partial, compression="zstd")
+    return rows, distances
+
+
+def _recall(
+    file: Path, names: Sequence[str], rows: Rows, distances: Vectors
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Fill in what is known, in place; tell who was there before, and who has all neighbours of then."""
+    settled = np.zeros(len(rows), dtype=bool)
+    table = pq.read_table(file) if file.is_file() else None
+    if table is None or table["row"].type.list_size != rows.shape[1]:
+        return settled, settled
+    before, now = table["name"].combine_chunks(), pa.array(names, pa.string())
+    place, there = _places(now, before), _places(before, now)
+    known = place >= 0
+    found = there[_unpacked(table["row"])[place]]
+    settled = known & (found >= 0).all(axis=1)
+    rows[settled] = found[settled]
+    distances[settled] = _unpacked(table["distance"])[place[settled]]
+    return known, settled
+
+
+def _searches(known: NDArray[np.bool_], settled: NDArray[np.bool_]) -> Iterator[tuple[Rows, Rows]]:
+    if not settled.all():
+        yield np.flatnonzero(~settled), np.arange(len(known))
+    if settled.any() and not known.all():
+        yield np.flatnonzero(settled), np.flatnonzero(~known)
+
+
+def _places(names: pa.Array, among: pa.Array) -> Rows:
+    """Give the place of each name, -1 where it is missing."""
+    places: Rows = pc.index_in(names, value_set=among).fill_null(-1).to_numpy().astype(np.int64)
+    return places
+
+
+def _packed(table: Rows | Vectors) -> pa.FixedSizeListArray:
+    return pa.FixedSizeListArray.from_arrays(pa.array(table.ravel()), table.shape[1])
+
+
+def _unpacked(column: pa.ChunkedArray) -> NDArray[np.generic]:
+    unpacked: NDArray[np.generic] = (
+        pa.concat_arrays(column.chunks).flatten().to_numpy().reshape(-1, column.type.list_size)
+    )
+    return unpacked
