@@ -1,0 +1,180 @@
+"""Hold ``giemsa audit`` against other tools on the same real cells with planted copies, in one table.
+
+    .venv/bin/python benchmarks/peers.py CELLS.zip --environments FOLDER [--cells 2000] [--per-kind 40]
+
+CELLS.zip holds <class>/<name>.jpg. Each peer is installed into an environment of its own below FOLDER, once.
+A pair is false where it joins two real cells that are not known as copies (see audit.py). A broken file
+counts as named where the tool's answer or anything it prints has its name. A tool that ends in an error is
+run again without the broken files. CPU seconds are of all cores and processes; MiB is the peak of the largest
+process.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from itertools import combinations
+from pathlib import Path
+
+from audit import TRUE_COPIES, read
+from planting import KINDS, Planted, plant
+
+ADAPTERS = Path(__file__).with_name("peer_adapters.py")
+
+
+@dataclass(frozen=True)
+class Tool:
+    """A tool in one setting: its package, and what peer_adapters.py calls it (None: giemsa itself)."""
+
+    title: str
+    package: str
+    ask: str | None
+    radius: int = 0
+
+
+TOOLS = (
+    Tool("giemsa", "giemsa", None),
+    Tool("dHash, 10 bits", "imagededup==0.3.3", "dHash", 10),
+    Tool("dHash, 4 bits", "imagededup==0.3.3", "dHash", 4),
+    Tool("PHash, 10 bits", "imagededup==0.3.3", "PHash", 10),
+    Tool("PHash, 4 bits", "imagededup==0.3.3", "PHash", 4),
+    Tool("cleanvision", "cleanvision==0.3.7", "cleanvision"),
+    Tool("difPy", "difPy==4.2.1", "duplicates"),
+    Tool("difPy, similar", "difPy==4.2.1", "similar"),
+)
+
+
+class FailedError(Exception):
+    """A tool could not be installed or ended in an error; the text is its last line."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a tool said, and what that cost."""
+
+    pairs: frozenset[frozenset[str]]
+    named: frozenset[str]
+    cpu: float
+    mebibytes: float
+
+
+def main() -> None:
+    """Plant, ask every tool, and print the table."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("cells_zip", type=Path)
+    parser.add_argument("--environments", type=Path, required=True)
+    parser.add_argument("--cells", type=int, default=2_000)
+    parser.add_argument("--per-kind", type=int, default=40)
+    parser.add_argument("--seed", type=int, default=1)
+    chosen = parser.parse_args()
+    cells = read(chosen.cells_zip, chosen.cells, chosen.seed)
+    columns, remarks = [], []
+    with tempfile.TemporaryDirectory() as place:
+        folder, readable = Path(place) / "cells", Path(place) / "readable"
+        truth = plant(cells, folder, per_kind=chosen.per_kind, seed=chosen.seed)
+        shutil.copytree(folder, readable)
+        for path in truth.broken:
+            (readable / path).unlink()
+        for tool in TOOLS:
+            print(f"{tool.title} …", file=sys.stderr)
+            try:
+                python = interpreter(tool, chosen.environments)
+                try:
+                    answer = ask(tool, python, folder, truth)
+                except FailedError as error:
+                    remarks.append(f"{tool.title}, broken files left out after: {error}")
+                    answer = ask(tool, python, readable, truth)
+                columns.append(judged(answer, truth, cells))
+            except FailedError as error:
+                remarks.append(f"{tool.title}: {error}")
+                columns.append({})
+    report(columns, truth, remarks)
+
+
+def interpreter(tool: Tool, environments: Path) -> Path:
+    """Give the Python of the tool's own environment, which is made where it is missing."""
+    if tool.ask is None:
+        return Path(sys.executable)
+    home = (environments / tool.package).absolute()
+    python = home / "bin" / "python"
+    if not (home / "installed").exists():
+        run([sys.executable, "-m", "venv", "--clear", str(home)])
+        run([str(python), "-m", "pip", "install", "--quiet", tool.package])
+        (home / "installed").touch()
+    return python
+
+
+def ask(tool: Tool, python: Path, folder: Path, truth: Planted) -> Answer:
+    """Have a tool look for copies."""
+    target = folder.parent / "found.json"
+    target.unlink(missing_ok=True)
+    if tool.ask is None:
+        command = [str(python.with_name("giemsa")), "audit", str(folder), "--json", str(target)]
+    else:
+        command = [str(python), str(ADAPTERS), tool.ask, str(tool.radius), str(folder), str(target)]
+    printed, cpu, mebibytes = run(command)
+    found = json.loads(target.read_text("utf-8"))
+    if tool.ask is None:
+        pairs = [pair for each in found["groups"] for pair in combinations(each["paths"], 2)]
+        told = {each["path"] for each in found["unreadable"]}
+    else:
+        pairs, told = found["pairs"], set(found["broken"])
+    named = told & truth.broken | {path for path in truth.broken if Path(path).name in printed}
+    return Answer(frozenset(map(frozenset, pairs)), frozenset(named), cpu, mebibytes)
+
+
+def run(command: list[str]) -> tuple[str, float, float]:
+    """Run a command; give what it printed, its CPU seconds and its peak memory.
+
+    Raises:
+        FailedError: if it ends in an error.
+    """
+    with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as output:
+        process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
+        _, status, used = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        output.seek(0)
+        printed = output.read()
+    if process.returncode:
+        lines = [line.strip() for line in printed.splitlines() if line.strip()]
+        raise FailedError(lines[-1] if lines else f"exit code {process.returncode}")
+    return printed, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024
+
+
+def judged(answer: Answer, truth: Planted, cells: dict[str, bytes]) -> dict[str, str]:
+    """Say in figures how good an answer is, one figure per row of the table."""
+    figures = {}
+    for kind in KINDS:
+        planted = [(path, origin) for path, (own, origin) in truth.copies.items() if own == kind]
+        figures[kind] = f"{sum(frozenset(pair) in answer.pairs for pair in planted)} of {len(planted)}"
+    known = {frozenset(pair) for pair in TRUE_COPIES}
+    real = [sorted(pair) for pair in answer.pairs - known if len(pair) > 1 and pair <= cells.keys()]
+    figures["false pairs of real cells"] = f"{sum(cells[one] != cells[two] for one, two in real):,}"
+    figures["broken files named"] = f"{len(answer.named)} of {len(truth.broken)}"
+    figures["CPU seconds"] = f"{answer.cpu:.1f}"
+    figures["MiB at the peak"] = f"{answer.mebibytes:,.0f}"
+    return figures
+
+
+def report(columns: list[dict[str, str]], truth: Planted, remarks: list[str]) -> None:
+    """Print one Markdown table: a column per tool, a row per figure."""
+    planted = len(truth.copies) + len(truth.broken) + sum(map(len, truth.junk))
+    packages = dict.fromkeys(tool.package for tool in TOOLS if tool.ask)
+    print(f"{planted:,} planted files; {', '.join(packages)}\n")
+    print(f"| | {' | '.join(tool.title for tool in TOOLS)} |")
+    print(f"|---|{'---|' * len(TOOLS)}")
+    rows = [*KINDS, "false pairs of real cells", "broken files named", "CPU seconds", "MiB at the peak"]
+    for row in rows:
+        print(f"| {row} | {' | '.join(column.get(row, '-') for column in columns)} |")
+    for remark in remarks:
+        print(f"\n{remark}")
+
+
+if __name__ == "__main__":
+    main()
