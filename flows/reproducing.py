@@ -73,7 +73,7 @@ def _overlap(one: PurePath, other: PurePath) -> bool:
     return one.is_relative_to(other) or other.is_relative_to(one)
 
 
-def _may_pass(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:
+def may_pass(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:
     """Tell a failure that trying again can mend from one that it cannot."""
     return state.name in {BUSY, OFFLINE}
 
@@ -84,7 +84,7 @@ def _may_pass(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:
     timeout_seconds=STAGE_TIMEOUT.total_seconds(),
     retries=6,
     retry_delay_seconds=exponential_backoff(backoff_factor=5),
-    retry_condition_fn=_may_pass,
+    retry_condition_fn=may_pass,
 )
 def reproduce(stage: str, root: Path, *, force: bool = False) -> State[None]:
     """Bring one DVC stage up to date; it ends as Cached where there was nothing to do.
@@ -92,10 +92,11 @@ def reproduce(stage: str, root: Path, *, force: bool = False) -> State[None]:
     It is tried again only where someone else's DVC holds the data.
     """
     command = ["dvc", "repro", "--single-item", *(["--force"] if force else []), stage]
-    return _state(stage, run(command, root))
+    return state_of(stage, run(command, root))
 
 
-def _state(stage: str, ended: Ended) -> State[None]:
+def state_of(stage: str, ended: Ended) -> State[None]:
+    """Tell how a DVC command for a stage ended: made, cached, held up by another one, or failed."""
     if ended.code == 0:
         if ended.said("didn't change, skipping"):
             return Completed(name="Cached", message="Nothing has changed: the outputs stand as they are.")
@@ -115,7 +116,7 @@ def _state(stage: str, ended: Ended) -> State[None]:
     retries=3,
     retry_delay_seconds=exponential_backoff(backoff_factor=10),
     retry_jitter_factor=0.5,
-    retry_condition_fn=_may_pass,
+    retry_condition_fn=may_pass,
 )
 def push(root: Path) -> State[None]:
     """Copy new versions of the data to the DVC remote; the network may fail, so it is tried again."""

@@ -68,6 +68,16 @@ def run_of(client: "MlflowClient", info: BundleInfo) -> "Entity | None":
     )
 
 
+def mark_run(workspace: Workspace, info: BundleInfo, tags: Mapping[str, str]) -> str:
+    """Add tags to the run that trained a model; give its id, empty where there is none."""
+    client = connect(workspace)
+    entity = run_of(client, info)
+    if entity is None:
+        return ""
+    Run.taken_up(client, entity).describe({}, tags)
+    return str(entity.info.run_id)
+
+
 def epoch_figures(epoch: Epoch) -> dict[str, float]:
     """Give what one line of ``history.csv`` adds to a run."""
     return {key: value for key, value in asdict(epoch).items() if isinstance(value, float)}
