@@ -71,3 +71,9 @@ def test_any_wrong_shape_is_refused(value: object) -> None:
 
 def test_a_command_that_stands_alone_has_defaults(tmp_path: Path) -> None:
     assert params_or_defaults(tmp_path / "params.yaml") == load_params(PARAMS)
+
+
+def test_several_trainers_take_ray(tmp_path: Path) -> None:
+    path = written(tmp_path, "trainers: 1", "trainers: 2")
+    with pytest.raises(UsageError, match="compute: more than one of trainers takes engine: ray;"):
+        load_params(path)

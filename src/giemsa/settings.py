@@ -245,4 +245,6 @@ def _plain(kind: str, message: str, value: Any) -> str:  # noqa: ANN401
         return "unknown key"
     if kind == "missing":
         return "missing"
+    if kind == "value_error" and isinstance(value, dict):
+        return message.removeprefix("Value error, ")  # of a whole section, which needs no repeating
     return f"{message[0].lower()}{message[1:]}, not {value!r}"

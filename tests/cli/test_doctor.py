@@ -53,6 +53,17 @@ def test_mlflow_that_does_not_answer_is_named(project: Path, monkeypatch: pytest
     assert any("MLflow cannot be used at http://127.0.0.1:9" in sentence for sentence in missing)
 
 
+def test_ray_is_looked_for_where_it_is_asked_for(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = (project / "params.yaml").read_text(encoding="utf-8")
+    (project / "params.yaml").write_text(text.replace("engine: local", "engine: ray"), encoding="utf-8")
+    monkeypatch.setenv("RAY_ADDRESS", "10.0.0.1:6379")
+    findings = list(examine(Workspace(project)))
+    assert any(each.well and "computes at 10.0.0.1:6379" in each.sentence for each in findings)
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+    missing = [each.sentence for each in examine(Workspace(project)) if not each.well]
+    assert any('compute.engine is ray: "pip install giemsa[ray]"' in sentence for sentence in missing)
+
+
 @pytest.mark.usefixtures("project")
 def test_something_missing_is_exit_code_1() -> None:
     done = CliRunner().invoke(app, ["doctor"])
