@@ -14,9 +14,7 @@ from typing import Any, TypeVar
 from giemsa.errors import UsageError
 from giemsa.settings import Engine
 
-LOCAL_CHUNKS = (
-    4  # into which a worker's share is cut on threads, so that all of them end at about the same time
-)
+LOCAL_CHUNKS = 4  # parts of a thread's share, so that all threads end at about the same time
 IN_FLIGHT = 2  # tasks per core of a Ray cluster: one is worked on, the next one is there already
 
 # What Ray does not ask before it is imported. Nobody is told of its use.

@@ -13,26 +13,15 @@ import pytest
 from giemsa.data.curated import write_curated, write_splits
 from giemsa.errors import CheckFailedError, UsageError
 from giemsa.evaluation.scoring import Scorer
-from giemsa.settings import FineTune, Fitting, Image, Reject, Train
+from giemsa.settings import FineTune, Image, Reject, Train
 from giemsa.stages import fine_tune, train
 from giemsa.training.bundle import load_network, read_history, read_info
 from giemsa.workspace import Workspace
+from tests.training.conftest import FITTING
 
 IMAGE = Image(size=32, crop_px=200, max_pixels=1_000_000, max_bytes=1_000_000)
 REJECT = Reject(false_rejection=0.05)
-COMMON = Fitting(
-    seed=3,
-    budget_minutes=1.0,
-    max_epochs=4,
-    batch_size=16,
-    learning_rate=0.01,
-    weight_decay=0.01,
-    label_smoothing=0.05,
-    dropout=0.1,
-    class_weight=0.5,
-    average=0.9,
-    patience=3,
-).model_dump()
+COMMON = {**FITTING.model_dump(), "seed": 3}
 TRAIN = Train(**COMMON, widths=(8, 12))
 FINE_TUNE = FineTune(
     **{**COMMON, "max_epochs": 1},

@@ -9,6 +9,19 @@ from giemsa.settings import Fitting
 from giemsa.training.batches import Labelled
 
 SIDE = 16
+FITTING = Fitting(
+    seed=1,
+    budget_minutes=1.0,
+    max_epochs=4,
+    batch_size=16,
+    learning_rate=0.01,
+    weight_decay=0.01,
+    label_smoothing=0.05,
+    dropout=0.1,
+    class_weight=0.5,
+    average=0.9,
+    patience=3,
+)
 
 
 def coloured_cells(number: int, seed: int) -> Labelled:
@@ -36,16 +49,4 @@ def small_network(seed: int = 1) -> Any:
 
 @pytest.fixture(scope="session")
 def settings() -> Fitting:
-    return Fitting(
-        seed=1,
-        budget_minutes=1.0,
-        max_epochs=4,
-        batch_size=16,
-        learning_rate=0.01,
-        weight_decay=0.01,
-        label_smoothing=0.05,
-        dropout=0.1,
-        class_weight=0.5,
-        average=0.9,
-        patience=3,
-    )
+    return FITTING
