@@ -1,9 +1,12 @@
 import os
+import sys
+from importlib import import_module
+from types import ModuleType
 from typing import Any, get_args
 
 import pytest
 
-from giemsa.curation.quality import Quality, check
+from giemsa.curation.quality import Quality, check, lean_imports
 from giemsa.curation.quality_page import histograms, report
 from giemsa.data.manifest import SCHEMA
 from giemsa.settings import RuleName
@@ -140,3 +143,22 @@ def test_nothing_is_reported_to_the_makers_of_great_expectations(monkeypatch: py
 def test_every_class_that_is_too_small_is_named() -> None:
     quality = check(manifest(["ig"] * 9 + ["monocyte"] * 4 + ["platelet"] * 3), LIMITS)
     assert quality.broken[0].observed == "too small: monocyte with 4, platelet with 3"
+
+
+def test_an_import_loads_no_charts_and_finds_no_database_or_cloud(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("altair", "google.auth"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    finders = [*sys.meta_path]
+    with lean_imports():
+        assert type(import_module("altair")) is not ModuleType  # a lazy one
+        with pytest.raises(ModuleNotFoundError):
+            import_module("google.auth")
+    assert sys.meta_path == finders
+
+
+def test_what_was_put_off_is_whole_once_it_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "altair", raising=False)
+    with lean_imports():
+        altair = import_module("altair")
+    assert altair.Chart.__name__ == "Chart"
+    assert type(altair) is ModuleType
