@@ -7,7 +7,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-MODELS = ("frozen-head", "fine-tuned", "cnn")  # before and after fine-tuning, and the one from scratch
+# Before and after fine-tuning, the one from scratch, and the last two together.
+MODELS = ("frozen-head", "fine-tuned", "cnn", "ensemble")
 
 
 @dataclass(frozen=True)

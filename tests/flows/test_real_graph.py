@@ -9,13 +9,13 @@ import pyarrow.parquet as pq
 import pytest
 from ruamel.yaml import YAML
 
+from giemsa.stages import STAGES
 from tests.flows.support import CONFIG, Services
 from tests.pipeline.project import ROOT, SMALL, write_cells
 
 pytestmark = [pytest.mark.server, pytest.mark.xdist_group("services")]
 
 CLASSES = ("lymphocyte", "platelet")
-STAGES = ["ingest", "validate", "deduplicate", "split", "train", "fine-tune", "evaluate", "register"]
 CELLS = 24
 QUICK = {"train": {"max_epochs": 1}, "fine_tune": {"max_epochs": 1, "head_epochs": 1}}
 PATIENCE_S = 600

@@ -30,6 +30,7 @@ INFRASTRUCTURE = {
 
 # What training logs to MLflow as it goes changes no output of it.
 TRAINING = {"train", "fine-tune"}
+LOGGED = {*TRAINING, "combine"}
 LOGGING = {"giemsa.registry.connection", "giemsa.registry.tracking", "giemsa.registry.training_runs"}
 
 
@@ -57,7 +58,7 @@ def module_path(module: str) -> str:
 def what_a_stage_runs(imports: grimp.ImportGraph, name: str) -> set[str]:
     module = f"giemsa.stages.{name.replace('-', '_')}"
     modules = {module} | imports.find_upstream_modules(module)
-    modules -= INFRASTRUCTURE | (LOGGING if name in TRAINING else set())
+    modules -= INFRASTRUCTURE | (LOGGING if name in LOGGED else set())
     files = {module_path(each) for each in modules}
     templates = {"src/giemsa/pages/templates"} if "giemsa.pages" in modules else set()
     return {file for file in files if not is_docstring_alone(ROOT / file)} | templates

@@ -1,5 +1,6 @@
-"""The stages train and fine-tune write whole models, and never look at a test cell."""
+"""The stages train, fine-tune and combine write whole models, and never look at a test cell."""
 
+import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,7 +15,7 @@ from giemsa.data.curated import write_curated, write_splits
 from giemsa.errors import CheckFailedError, UsageError
 from giemsa.evaluation.scoring import Scorer
 from giemsa.settings import FineTune, Image, Reject, Train
-from giemsa.stages import fine_tune, train
+from giemsa.stages import combine, fine_tune, train
 from giemsa.training.bundle import load_network, read_history, read_info
 from giemsa.workspace import Workspace
 from tests.training.conftest import FITTING
@@ -53,8 +54,8 @@ def told(monkeypatch: pytest.MonkeyPatch) -> dict[str, Told]:
     def run(_: Workspace, info: Any) -> Iterator[Told]:
         yield runs.setdefault(info.name, Told())
 
-    monkeypatch.setattr(train, "training_run", run)
-    monkeypatch.setattr(fine_tune, "training_run", run)
+    for stage in (train, fine_tune, combine):
+        monkeypatch.setattr(stage, "training_run", run)
     return runs
 
 
@@ -131,6 +132,33 @@ def test_fine_tuning_writes_the_network_before_and_after(tmp_path: Path, told: d
     assert read_info(workspace.model("fine-tuned")).weights == "random: no pretrained weights"
     images = np.random.default_rng(0).uniform(0, 255, (2, 32, 32, 3)).astype(np.float32)
     assert not np.allclose(before(images)["features"], after(images)["features"], atol=1e-4)
+
+
+def test_both_networks_together_say_the_mean_of_what_each_says(tmp_path: Path, told: dict[str, Told]) -> None:
+    workspace = _project(tmp_path)
+    train.run(workspace, image=IMAGE, train=TRAIN.model_copy(update={"max_epochs": 2}), reject=REJECT)
+    with pytest.raises(UsageError, match="fine-tuned holds no trained model"):
+        combine.run(workspace, image=IMAGE, reject=REJECT)
+    fine_tune.run(workspace, image=IMAGE, fine_tune=FINE_TUNE, reject=REJECT)
+    combine.run(workspace, image=IMAGE, reject=REJECT)
+    views = np.random.default_rng(0).integers(0, 256, (3, 32, 32, 3), np.uint8)
+    cnn, tuned, both = (Scorer(workspace.model(name)) for name in ("cnn", "fine-tuned", "ensemble"))
+    calibrated = [each.score(views).logits / each.info.temperature for each in (cnn, tuned)]
+    np.testing.assert_allclose(both.score(views).logits, np.mean(calibrated, axis=0), atol=1e-3)
+    assert both.info.params["members"] == {"cnn": cnn.info.params, "fine-tuned": tuned.info.params}
+    assert (both.info.data, both.info.pretrained, both.info.drawn) == (cnn.info.data, False, True)
+    assert both.info.weights == "cnn: random, trained from scratch; fine-tuned: random: no pretrained weights"
+    assert both.info.rejection
+    assert not read_history(workspace.model("ensemble"))
+    assert not told["ensemble"].epochs
+
+
+def test_networks_of_other_cells_are_not_combined(tmp_path: Path, tiny_bundle: Path) -> None:
+    workspace = _project(tmp_path)
+    for name in combine.MEMBERS:
+        shutil.copytree(tiny_bundle, workspace.model(name))
+    with pytest.raises(UsageError, match="cnn was trained on other cells"):
+        combine.run(workspace, image=IMAGE, reject=REJECT)
 
 
 def test_drawn_cells_alone_may_do_without_pretrained_weights(

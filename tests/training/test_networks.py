@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from giemsa.training.networks import mobilenet, multiply_adds, residual_network, sized
+from giemsa.training.networks import ensemble, mobilenet, multiply_adds, residual_network, sized
 
 
 def _views(side: int) -> np.ndarray:
@@ -30,6 +30,16 @@ def test_a_sized_network_computes_the_same() -> None:
     assert fixed.input_shape == (None, 32, 32, 3)
     for name, value in network(_views(32), training=False).items():
         np.testing.assert_allclose(fixed(_views(32), training=False)[name], value, atol=1e-5)
+
+
+def test_an_ensemble_averages_calibrated_logits_and_keeps_all_features() -> None:
+    members = [residual_network(4, widths=(8, width), dropout=0) for width in (12, 16)]
+    first, second = (member(_views(32), training=False) for member in members)
+    for number, member in enumerate(members):
+        member.name = f"member{number}"
+    said = ensemble(members, [0.5, 2.0])(_views(32), training=False)
+    np.testing.assert_allclose(said["logits"], (2 * first["logits"] + second["logits"] / 2) / 2, atol=1e-5)
+    np.testing.assert_array_equal(said["features"], np.hstack([first["features"], second["features"]]))
 
 
 def test_work_grows_with_the_square_of_the_side() -> None:

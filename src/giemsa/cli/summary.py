@@ -16,6 +16,7 @@ TITLES = {
     "frozen-head": "MobileNetV3, frozen base",
     "fine-tuned": "MobileNetV3, fine-tuned",
     "cnn": "CNN from scratch",
+    "ensemble": "both together",
 }
 
 

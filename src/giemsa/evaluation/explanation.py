@@ -12,6 +12,8 @@ MAP_DIMENSIONS = 4
 def heat(network: Any, views: NDArray[np.uint8], classes: NDArray[np.integer]) -> NDArray[np.float32]:
     """Show which parts of each view speak for a class (Selvaraju et al. 2017, Grad-CAM).
 
+    Of an ensemble, the members' maps are averaged, each scaled to its hottest part.
+
     Args:
         network: a bundle's Keras network, see ``training.bundle.load_network``.
         views: shape ``(n, size, size, 3)``, RGB.
@@ -21,17 +23,8 @@ def heat(network: Any, views: NDArray[np.uint8], classes: NDArray[np.integer]) -
         Heat in 0..1, shape ``(n, size, size)``; each view's hottest part is 1, unless nothing speaks for
         the class.
     """
-    import tensorflow as tf
-
-    maps, pull = _maps_and_gradients(tf, network, views, classes)
-    weights = pull.mean(axis=(1, 2), keepdims=True)
-    size = views.shape[1]
-    coarse = np.maximum((maps * weights).sum(axis=3), 0)
-    coarse /= np.maximum(coarse.max(axis=(1, 2), keepdims=True), 1e-12)
-    smooth = np.empty(views.shape[:3], np.float32)
-    for row, each in enumerate(coarse):
-        smooth[row] = cv2.resize(each, (size, size), interpolation=cv2.INTER_CUBIC)
-    return np.clip(smooth, 0, 1)
+    members = [_heat(member, views, classes) for member in _members(network)]
+    return _to_one(np.mean(members, axis=0))
 
 
 def overlay(view: NDArray[np.uint8], warmth: NDArray[np.float32]) -> NDArray[np.uint8]:
@@ -42,15 +35,28 @@ def overlay(view: NDArray[np.uint8], warmth: NDArray[np.float32]) -> NDArray[np.
     return mixed.astype(np.uint8)
 
 
+def _heat(network: Any, views: NDArray[np.uint8], classes: NDArray[np.integer]) -> NDArray[np.float32]:
+    maps, pull = _maps_and_gradients(network, views, classes)
+    weights = pull.mean(axis=(1, 2), keepdims=True)
+    size = views.shape[1]
+    coarse = _to_one(np.maximum((maps * weights).sum(axis=3), 0))
+    smooth = np.empty(views.shape[:3], np.float32)
+    for row, each in enumerate(coarse):
+        smooth[row] = cv2.resize(each, (size, size), interpolation=cv2.INTER_CUBIC)
+    return np.clip(smooth, 0, 1)
+
+
+def _to_one(heat: NDArray[np.float32]) -> NDArray[np.float32]:
+    scaled: NDArray[np.float32] = heat / np.maximum(heat.max(axis=(1, 2), keepdims=True), 1e-12)
+    return scaled
+
+
 def _maps_and_gradients(
-    tf: Any,
-    network: Any,
-    views: NDArray[np.uint8],
-    classes: NDArray[np.integer],
+    network: Any, views: NDArray[np.uint8], classes: NDArray[np.integer]
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     import keras
+    import tensorflow as tf
 
-    network = _innermost(network)
     pooled = next(layer for layer in network.layers if len(layer.output.shape) < MAP_DIMENSIONS)
     looking = keras.Model(network.inputs, [pooled.input, network.output["logits"]])
     with tf.GradientTape() as tape:
@@ -59,7 +65,7 @@ def _maps_and_gradients(
     return maps.numpy(), tape.gradient(chosen, maps).numpy()
 
 
-def _innermost(network: Any) -> Any:
-    """Give the network itself where another merely fixes its input's size."""
+def _members(network: Any) -> list[Any]:
+    """Give the networks themselves where another merely fixes their input's size or averages them."""
     inner = [layer for layer in network.layers if isinstance(getattr(layer, "output", None), dict)]
-    return _innermost(inner[0]) if inner else network
+    return [member for each in inner for member in _members(each)] or [network]

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 DPI = 110
-COLOURS = {"cnn": "#6a3d9a", "fine-tuned": "#1f78b4", "frozen-head": "#b2762e"}
+COLOURS = {"cnn": "#6a3d9a", "fine-tuned": "#1f78b4", "frozen-head": "#b2762e", "ensemble": "#1b7837"}
 READABLE_ON_DARK = 0.55
 
 
@@ -62,9 +62,9 @@ def reliabilities(judgements: Sequence[Judgement], labels: Sequence["NDArray[np.
 
 
 def learning(judgements: Sequence[Judgement]) -> bytes:
-    """Draw loss and validation macro-F1 over the epochs."""
+    """Draw loss and validation macro-F1 over the epochs of every model that was trained itself."""
     figure, axes = _canvas(1, 2, width=5.2, height=3.7)
-    for each in judgements:
+    for each in (judgement for judgement in judgements if judgement.history):
         epochs = [entry.epoch for entry in each.history]
         colour, name = COLOURS[each.info.name], each.info.name
         axes[0].plot(epochs, [entry.loss for entry in each.history], color=colour, label=f"{name}, training")

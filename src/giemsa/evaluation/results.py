@@ -18,7 +18,12 @@ from giemsa.evaluation.scoring import Scores
 from giemsa.settings import Evaluate
 
 DIGITS = 6
-PAIRS = (("frozen-head", "fine-tuned"), ("cnn", "fine-tuned"))
+PAIRS = (
+    ("frozen-head", "fine-tuned"),
+    ("cnn", "fine-tuned"),
+    ("cnn", "ensemble"),
+    ("fine-tuned", "ensemble"),
+)
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,17 @@ from giemsa.errors import UsageError
 from giemsa.settings import Params
 from giemsa.workspace import Workspace
 
-STAGES = ("ingest", "validate", "deduplicate", "split", "train", "fine-tune", "evaluate", "register")
+STAGES = (
+    "ingest",
+    "validate",
+    "deduplicate",
+    "split",
+    "train",
+    "fine-tune",
+    "combine",
+    "evaluate",
+    "register",
+)
 
 
 def run(stage: str, params: Params, workspace: Workspace) -> None:

@@ -39,7 +39,7 @@ class BundleInfo(BaseModel):
 
     format: Literal[1] = 1
     name: Annotated[str, Field(description="the model's folder, such as cnn")]
-    family: Literal["cnn", "mobilenet"]
+    family: Literal["cnn", "mobilenet", "ensemble"]
     classes: Annotated[tuple[str, ...], Field(min_length=2, description="sorted; a logit each, in order")]
     image: Image
     weights: Annotated[str, Field(description="where the first weights came from, for a person to read")]

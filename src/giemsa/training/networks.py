@@ -1,4 +1,4 @@
-"""The two families of networks: a residual one trained from scratch, and a pretrained MobileNetV3.
+"""The families of networks: a residual one trained from scratch, a pretrained MobileNetV3, and both together.
 
 Every network takes RGB images in 0..255 and gives ``logits`` and the penultimate ``features``, so that
 whoever scores with it needs no preprocessing of his own.
@@ -69,6 +69,30 @@ def mobilenet(
             layer.momentum = BATCH_NORM_MOMENTUM
     features = layers.GlobalAveragePooling2D(name="pooled")(base.output)
     return _with_head(image, features, classes, dropout, "mobilenet")
+
+
+def ensemble(
+    members: Sequence[keras.Model], temperatures: Sequence[float], *, size: int | None = None
+) -> keras.Model:
+    """Let networks answer together: the mean of their calibrated logits, and all their features.
+
+    That mean is the geometric one of their probabilities (Hinton, 2002, a product of experts): whom one of
+    them doubts strongly, all doubt.
+
+    Args:
+        members: networks with the same classes.
+        temperatures: of each member's logits, above 0.
+        size: side of the input in pixels; ``None`` accepts any.
+    """
+    image = keras.Input((size, size, 3), name="image")
+    outputs = [member(image) for member in members]
+    calibrated = [
+        layers.Rescaling(1 / temperature, name=f"{member.name}_calibrated")(output["logits"])
+        for member, temperature, output in zip(members, temperatures, outputs, strict=True)
+    ]
+    features = layers.Concatenate(name="features")([output["features"] for output in outputs])
+    logits = layers.Average(name="mean")(calibrated)
+    return keras.Model(image, {"logits": logits, "features": features}, name="ensemble")
 
 
 def multiply_adds(network: keras.Model) -> int:

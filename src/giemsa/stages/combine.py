@@ -1,0 +1,49 @@
+"""Let the two trained networks answer together."""
+
+from giemsa.errors import UsageError
+from giemsa.registry.training_runs import training_run
+from giemsa.settings import Image, Reject
+from giemsa.stages.learning import read_lesson, write_model
+from giemsa.training.bundle import load_network, read_info
+from giemsa.training.networks import ensemble
+from giemsa.workspace import Workspace
+
+NAME = "ensemble"
+MEMBERS = ("cnn", "fine-tuned")
+
+
+def run(workspace: Workspace, *, image: Image, reject: Reject) -> None:
+    """Write ``models/ensemble``: both networks in one, each with a calibrated say.
+
+    Nothing is trained here; what is measured on validation cells is the ensemble's own temperature and what
+    it rejects.
+
+    Raises:
+        UsageError: if a member was not trained yet, or on other cells, or MLflow is not there.
+        CheckFailedError: if a side of the split holds no cell.
+    """
+    folders = [workspace.model(name) for name in MEMBERS]
+    members = [read_info(folder) for folder in folders]
+    lesson = read_lesson(workspace, image)
+    for folder, info in zip(folders, members, strict=True):
+        if info.data != lesson.data:
+            message = f'{folder} was trained on other cells: run "dvc repro" to train it again.'
+            raise UsageError(message)
+    networks = [load_network(folder) for folder in folders]
+    network = ensemble(networks, [info.temperature for info in members], size=image.size)
+    first = members[0]
+    info = first.model_copy(
+        update={
+            "name": NAME,
+            "family": "ensemble",
+            "weights": "; ".join(f"{each.name}: {each.weights}" for each in members),
+            "pretrained": any(each.pretrained for each in members),
+            "params": {"seed": first.params["seed"], "members": {each.name: each.params for each in members}},
+            "parameters": network.count_params(),
+            "temperature": 1.0,
+            "rejection": {},
+            "recipe": " and ".join(MEMBERS) + ": mean of their calibrated logits",
+        }
+    )
+    with training_run(workspace, info):
+        write_model(workspace, network, info, [], lesson, reject)
