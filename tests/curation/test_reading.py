@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image as Pillow
@@ -169,3 +169,34 @@ def test_a_file_that_ends_at_any_tenth_is_named(kind: str, tenths: int) -> None:
     content = encoded(Pillow.fromarray(noise), kind)
     with pytest.raises(UnreadableError), quiet():
         decode(content[: len(content) * tenths // 10], IMAGE)
+
+
+def jpegs(seed: int) -> list[bytes]:
+    """Give one picture as JPEG in the ways that cameras and programs write it."""
+    pixels = np.random.default_rng(seed).integers(0, 255, (40, 50, 3), dtype=np.uint8)
+    smooth = Pillow.fromarray(pixels).resize((61, 43))
+    ways: list[dict[str, object]] = [
+        {},
+        {"quality": 100, "subsampling": 0},
+        {"subsampling": 1, "restart_marker_blocks": 2},
+        {"progressive": True},
+        {"keep_rgb": True},
+    ]
+    return [encoded(smooth, "JPEG", **way) for way in ways]
+
+
+@given(st.data())
+def test_a_jpeg_has_pillows_pixels_and_pillow_alone_decides_what_can_be_read(data: st.DataObject) -> None:
+    content = bytearray(data.draw(st.sampled_from(jpegs(5))))
+    for place in data.draw(st.lists(st.integers(2, len(content) - 1), max_size=3)):
+        content[place] = data.draw(st.integers(0, 255))
+    del content[data.draw(st.integers(len(content) // 2, 2 * len(content))) :]
+    try:
+        with quiet(), Pillow.open(io.BytesIO(content), formats=["JPEG"]) as picture:
+            assume(picture.width * picture.height <= IMAGE.max_pixels)
+            expected = np.asarray(picture.convert("RGB"))
+    except (OSError, SyntaxError, Pillow.DecompressionBombError):
+        with pytest.raises(UnreadableError):
+            decode(bytes(content), IMAGE)
+    else:
+        np.testing.assert_array_equal(decode(bytes(content), IMAGE).rgb, expected)

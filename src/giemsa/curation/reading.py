@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
+import simplejpeg
 from numpy.typing import NDArray
 from PIL import Image as Pillow
 from PIL import ImageFile, UnidentifiedImageError
@@ -64,8 +65,12 @@ def decode(content: bytes | NDArray[np.uint8], image: Image) -> Picture:
     """
     if isinstance(content, np.ndarray):
         return Picture(_pixels(content, image), "NPY", "L" if content.ndim == 2 else "RGB")  # noqa: PLR2004
-    with readable(content, image) as (picture, stored):
-        return Picture(upright_pixels(picture), stored, picture.mode)
+    with _opened(content, image) as (picture, stored):
+        rgb = _plain_jpeg(content, picture)
+        if rgb is None:
+            picture.load()
+            rgb = upright_pixels(picture)
+        return Picture(rgb, stored, picture.mode)
 
 
 @contextmanager
@@ -75,12 +80,19 @@ def readable(content: bytes, image: Image) -> Iterator[tuple[ImageFile.ImageFile
     Raises:
         UnreadableError: also for what goes wrong inside the block.
     """
+    with _opened(content, image) as (picture, stored):
+        picture.load()
+        yield picture, stored
+
+
+@contextmanager
+def _opened(content: bytes, image: Image) -> Iterator[tuple[ImageFile.ImageFile, str]]:
+    """Give the picture when only its header is read, and its format; see ``readable``."""
     _check_bytes(content, image)
     try:
         with Pillow.open(io.BytesIO(content), formats=FORMATS) as picture:
             _check_pixels(picture.width, picture.height, image)
             stored = "JPEG" if picture.format == "MPO" else str(picture.format)
-            picture.load()
             yield picture, stored
     except UnreadableError:
         raise
@@ -165,6 +177,21 @@ def load_views(contents: Sequence[bytes], image: Image) -> NDArray[np.uint8]:
         for _ in pool.map(load, range(len(contents))):
             pass
     return views
+
+
+def _plain_jpeg(content: bytes, picture: ImageFile.ImageFile) -> NDArray[np.uint8] | None:
+    """Decode an upright JPEG in colour in two thirds of Pillow's time to the same pixels.
+
+    None where it is another picture, or where the decoder has so much as a warning: then Pillow decides.
+    """
+    if picture.format != "JPEG" or picture.mode != "RGB" or _orientation(picture) != 1:
+        return None
+    room = np.empty((picture.height, picture.width, 3), np.uint8)
+    try:
+        rgb: NDArray[np.uint8] = simplejpeg.decode_jpeg(content, "RGB", strict=True, buffer=room)
+    except ValueError:
+        return None
+    return rgb
 
 
 def _check_bytes(content: bytes, image: Image) -> None:

@@ -20,6 +20,7 @@ REQUIREMENTS = (
     "pydantic",
     "ruamel.yaml",
     "scipy",
+    "simplejpeg",
 )
 
 
