@@ -19,7 +19,6 @@ import pytest
 from flows.leash import leashed
 from giemsa.engine import QUIET
 
-HEAD, SECOND = "127.0.0.2", "127.0.0.3"
 PATIENCE_S = 300.0
 
 
@@ -29,21 +28,27 @@ class Cluster:
     def __init__(self, folder: Path, stack: ExitStack) -> None:
         self.mark = f"GIEMSA_TEST_{uuid4().hex}"
         self._stack, self._folder, self._deadline = stack, folder, time.monotonic() + PATIENCE_S
-        self.address = f"{HEAD}:{free_port()}"
+        # Loopback addresses and ports of its own: clusters of one machine do not meet.
+        network = f"127.{secrets.randbelow(254) + 1}.{secrets.randbelow(256)}"
+        head, second = f"{network}.1", f"{network}.2"
+        port, client_port = free_port(head), free_port(head)
+        self.address = f"{head}:{port}"
         self.environment = QUIET | {
             "RAY_ADDRESS": self.address,
             "RAY_AUTH_MODE": "token",
             "RAY_AUTH_TOKEN": secrets.token_hex(32),
             "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "1",
         }
-        port = self.address.partition(":")[2]
-        head = ["--head", f"--node-ip-address={HEAD}", f"--port={port}", f"--temp-dir={folder}"]
-        self._start(*head, "--include-dashboard=false")
-        self._start(f"--address={self.address}", f"--node-ip-address={SECOND}")
+        stack.callback(eventually, lambda: not self.processes())
+        ports = [f"--port={port}", f"--ray-client-server-port={client_port}"]
+        lean = ["--include-dashboard=false", "--no-monitor", f"--temp-dir={folder}"]
+        self._start("--head", f"--node-ip-address={head}", *ports, *lean)
+        self._start(f"--address={self.address}", f"--node-ip-address={second}")
 
     def _start(self, *options: str) -> None:
         ray = str(Path(sys.executable).with_name("ray"))
-        command = [ray, "start", "--block", "--num-cpus=1", "--disable-usage-stats", *options]
+        own = ["--num-cpus=1", "--disable-usage-stats", "--dashboard-agent-listen-port=0"]
+        command = [ray, "start", "--block", *own, *options]
         environment = {**os.environ, **self.environment, self.mark: "1"}
         environment.pop("RAY_ADDRESS")
         # On a busy machine a node gives up after half a minute, and is started again as a person would.
@@ -73,9 +78,9 @@ class Cluster:
         return found
 
 
-def free_port() -> int:
+def free_port(host: str) -> int:
     with socket.socket() as probe:
-        probe.bind((HEAD, 0))
+        probe.bind((host, 0))
         port: int = probe.getsockname()[1]
         return port
 
@@ -93,7 +98,7 @@ def cluster() -> Iterator[Cluster]:
     # Below pytest's own folder the paths of Ray's sockets would be too long.
     folder = Path(tempfile.mkdtemp(prefix="giemsa-ray-"))
     with pytest.MonkeyPatch.context() as patch, ExitStack() as stack:
-        stack.callback(shutil.rmtree, folder, ignore_errors=True)
+        stack.callback(shutil.rmtree, folder)
         cluster = Cluster(folder, stack)
         for name, value in cluster.environment.items():
             patch.setenv(name, value)
@@ -104,7 +109,6 @@ def cluster() -> Iterator[Cluster]:
         eventually(lambda: ray.cluster_resources().get("CPU") == 2)
         ray.get([_on(ray, node["NodeID"]).remote() for node in ray.nodes()])
         yield cluster
-    eventually(lambda: not cluster.processes())
 
 
 def _on(ray: Any, node: str) -> Any:
