@@ -1,5 +1,6 @@
 """What a picture looks like at a glance, in a few numbers that no network is needed for."""
 
+from collections.abc import Sequence
 from functools import cache
 from itertools import pairwise
 
@@ -14,6 +15,7 @@ BACKGROUND = 0.9
 SHARES = (0.05, 0.25, 0.5, 0.75, 0.95)
 DARKEST = 0.02
 EVEN = 0.5
+LIGHT = np.log(np.arange(256) / 255 + DARKEST)  # of each stored value; DARKEST keeps black finite
 
 
 def appearance(views: NDArray[np.uint8]) -> NDArray[np.float64]:
@@ -29,29 +31,26 @@ def appearance(views: NDArray[np.uint8]) -> NDArray[np.float64]:
     Returns:
         Numbers of shape ``(n, 37)``.
     """
-    small = np.empty((len(views), SIDE, SIDE, 3), np.float64)
+    small = np.empty((len(views), SIDE, SIDE, 3), np.uint8)
     detail = np.empty((len(views), LEVELS), np.float64)
     for row, view in enumerate(views):
         small[row] = cv2.resize(view, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
         detail[row] = _detail(view)
-    colours = small.reshape(len(views), SIDE * SIDE, 3) / 255 + DARKEST
-    field = _quantile(colours, BACKGROUND)
-    density = np.log(field[:, None] / colours)
-    return np.concatenate([np.log(field), _stain(density), detail], axis=1)
+    light = np.take(LIGHT, small).reshape(len(views), SIDE * SIDE, 3)
+    field = _quantiles(light, [BACKGROUND])[:, 0]
+    return np.concatenate([field, _stain(field[:, None] - light), detail], axis=1)
 
 
 def _stain(density: NDArray[np.float64]) -> NDArray[np.float64]:
     """Describe optical densities, shape ``(n, pixels, 3)``; green, where the dyes absorb most, leads."""
     n, green = len(density), density[..., 1]
-    rings = np.einsum("rp,npc->nrc", _rings(), density)
-    uneven = np.einsum("rp,np->nr", _rings(), green**2) - rings[..., 1] ** 2
+    rings = _rings() @ density
+    uneven = (_rings() @ (green**2)[..., None])[..., 0] - rings[..., 1] ** 2
     weight = np.maximum(green, 0) ** 2
     weight /= weight.sum(axis=1, keepdims=True) + 1e-6
     hue = (weight[..., None] * (green[..., None] - density[..., [0, 2]])).sum(axis=1)
-    levels = np.stack([_quantile(green, share) for share in SHARES], axis=1)
-    return np.concatenate(
-        [rings.reshape(n, 3 * len(_rings())), np.sqrt(np.maximum(uneven, 0)), levels, hue], axis=1
-    )
+    ringed = rings.reshape(n, 3 * len(_rings()))
+    return np.concatenate([ringed, np.sqrt(np.maximum(uneven, 0)), _quantiles(green, SHARES), hue], axis=1)
 
 
 def _detail(view: NDArray[np.uint8]) -> list[float]:
@@ -74,6 +73,7 @@ def _rings() -> NDArray[np.float64]:
     return np.stack([ring / ring.sum() for ring in inside])
 
 
-def _quantile(values: NDArray[np.float64], share: float) -> NDArray[np.float64]:
-    place = int(share * values.shape[1])
-    return np.partition(values, place, axis=1)[:, place]
+def _quantiles(values: NDArray[np.float64], shares: Sequence[float]) -> NDArray[np.float64]:
+    """Give the values below which these shares of a picture's pixels lie, shape ``(n, shares, ...)``."""
+    places = [int(share * values.shape[1]) for share in shares]
+    return np.partition(values, places, axis=1)[:, places]

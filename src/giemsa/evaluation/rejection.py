@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 from zipfile import BadZipFile
@@ -85,17 +86,15 @@ class Rejection:
         self, looks: Array, logits: NDArray[np.float32], features: NDArray[np.float32]
     ) -> dict[str, Array]:
         """Give each score by name, shape ``(n,)`` each; ``looks`` comes from ``appearance.appearance``."""
-        arrays = {name: value.astype(np.float64) for name, value in self.arrays.items()}
+        arrays = self._exact
         looks = (looks - arrays["centre"]) / arrays["spread"]
         inner = np.maximum(
             np.clip(looks, -OUTERMOST, OUTERMOST) @ arrays["hidden"] + arrays["hidden_bias"], 0
         )
         return {
-            "appearance": _distance(looks, arrays["appearance_means"], arrays["appearance_whitening"]),
+            "appearance": self._distance("appearance", looks),
             "energy": -logsumexp(logits.astype(np.float64), axis=1),
-            "feature_distance": _distance(
-                features.astype(np.float64), arrays["feature_means"], arrays["feature_whitening"]
-            ),
+            "feature_distance": self._distance("feature", features.astype(np.float64)),
             "strangeness": inner @ arrays["output"] + arrays["output_bias"],
         }
 
@@ -111,6 +110,21 @@ class Rejection:
                 for row in np.flatnonzero(scores[name] > limit):
                     reasons[row] = PHRASES[name].format(score=scores[name][row], limit=limit)
         return np.array([bool(reason) for reason in reasons], bool), tuple(reasons)
+
+    def _distance(self, name: str, values: Array) -> Array:
+        """Give the Mahalanobis distance of each row to the nearest class, shape ``(n,)``."""
+        whitened = values @ self._exact[f"{name}_whitening"]
+        squares = [((whitened - mean) ** 2).sum(axis=1) for mean in self._exact[f"{name}_whitened"]]
+        nearest: Array = np.sqrt(np.min(squares, axis=0))
+        return nearest
+
+    @cached_property
+    def _exact(self) -> dict[str, Array]:
+        """The arrays as they are reckoned with, and the class means where they are compared."""
+        arrays = {name: value.astype(np.float64) for name, value in self.arrays.items()}
+        for name in ("appearance", "feature"):
+            arrays[f"{name}_whitened"] = arrays[f"{name}_means"] @ arrays[f"{name}_whitening"]
+        return arrays
 
     def save(self, bundle: Path) -> None:
         """Write the arrays to the model's folder."""
@@ -202,10 +216,3 @@ def _gaussians(name: str, values: Array, labels: NDArray[np.integer]) -> dict[st
     covariance, _ = ledoit_wolf(values - means[labels], assume_centered=True)
     precision = np.linalg.inv(covariance + 1e-6 * np.eye(len(covariance)))
     return {f"{name}_means": means, f"{name}_whitening": np.linalg.cholesky(precision)}
-
-
-def _distance(values: Array, means: Array, whitening: Array) -> Array:
-    whitened = values @ whitening
-    squares = np.stack([((whitened - centre) ** 2).sum(axis=1) for centre in means @ whitening])
-    nearest: Array = np.sqrt(squares.min(axis=0))
-    return nearest
