@@ -2,13 +2,15 @@
 
     .venv/bin/python -m benchmarks.flow_overhead [RUN_ID]
 
-reads a finished run (the last one by default) from the server of "make up". A stage's own time is what passes
-between DVC's "> command" and DVC's next line, which says that outputs are noted. "before" is the start of the
-task and of DVC, "after" is DVC's noting and the end of the task, "between" is what the flow does outside tasks,
-such as artifacts. Start-up of server and worker, and the wait in the queue, are no part of a run.
+reads a finished run (the last one by default) from the server of "make up". A stage's own time is what
+passes between DVC's "> command" and DVC's next line, which says that outputs are noted. "before" is the
+start of the task and of DVC, "after" is DVC's noting and the end of the task, "between" is what the flow
+does outside tasks, such as artifacts. Start-up of server and worker, and the wait in the queue, are no part
+of a run.
 
-The demo in a fresh clone ("retrain" with source demo; both cores shared with other work, which stretches every
-figure alike): overhead 3.1%, 16 of 543 seconds, 12 of them the starts of DVC, one for each of the eight stages.
+The demo in a fresh clone ("retrain" with source demo; both cores shared with other work, which stretches
+every figure alike): overhead 3.1%, 16 of 543 seconds, 12 of them the starts of DVC, one for each of the
+eight stages.
 """
 
 import json

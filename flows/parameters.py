@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedSeq
 
 from giemsa.errors import UsageError
 from giemsa.settings import Params, load_params
@@ -58,10 +59,17 @@ def override(params: Path, values: Overrides) -> Params:
             if not isinstance(place, dict):
                 message = f"{name} is no parameter of params.yaml: give names such as train.max_epochs."
                 raise UsageError(message)
-        place[key] = value
+        place[key] = _on_one_line(value) if isinstance(value, list) else value
     with whole(params) as partial:
         yaml.dump(content, partial)
         try:
             return load_params(partial)
         except UsageError as error:
             raise UsageError(str(error).replace(str(partial), str(params))) from None
+
+
+def _on_one_line(values: list[Any]) -> CommentedSeq:
+    """Write a list the way ``params.yaml`` does."""
+    line = CommentedSeq(values)
+    line.fa.set_flow_style()
+    return line

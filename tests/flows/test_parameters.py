@@ -2,12 +2,12 @@
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from flows.parameters import images_of, override
 from giemsa.errors import UsageError
-from giemsa.settings import load_params
 from giemsa.workspace import Workspace
 
 PARAMS = Path(__file__).parents[2] / "params.yaml"
@@ -18,14 +18,17 @@ def params(tmp_path: Path) -> Path:
     return Path(shutil.copy(PARAMS, tmp_path))
 
 
-def test_a_value_is_changed_and_nothing_else_in_the_file(params: Path) -> None:
+@pytest.mark.parametrize(
+    ("section", "key", "value", "line"),
+    [("train", "max_epochs", 3, "  max_epochs: 3"), ("train", "widths", [8, 16], "  widths: [8, 16]")],
+)
+def test_a_value_is_changed_and_nothing_else_in_the_file(
+    params: Path, section: str, key: str, value: int | list[Any], line: str
+) -> None:
     before = params.read_text().splitlines()
-    assert override(params, {"train.max_epochs": 3}).train.max_epochs == 3
-    assert load_params(params).train.max_epochs == 3
-    changed = [
-        (old, new) for old, new in zip(before, params.read_text().splitlines(), strict=True) if old != new
-    ]
-    assert changed == [(f"  max_epochs: {load_params(PARAMS).train.max_epochs}", "  max_epochs: 3")]
+    override(params, {f"{section}.{key}": value})
+    changed = [new for old, new in zip(before, params.read_text().splitlines(), strict=True) if old != new]
+    assert changed == [line]
 
 
 @pytest.mark.parametrize(
