@@ -26,7 +26,8 @@ class Judgement:
         validation: its scores on the validation split.
         estimates: every measure on the test split, by name as ``metrics.measure`` gives them.
         counts: actual (rows) against answered (columns) cells.
-        validation_macro_f1: what the winner is chosen by.
+        validation_nll: mean negative log-likelihood in nats, what the winner is chosen by.
+        validation_macro_f1: 0..1.
         worsened: the corruption suite; empty where it was not asked for.
         consistency: the eight orientations.
     """
@@ -37,6 +38,7 @@ class Judgement:
     validation: Scores
     estimates: dict[str, Estimate]
     counts: NDArray[np.int64]
+    validation_nll: float
     validation_macro_f1: float
     worsened: tuple[Worsened, ...]
     consistency: Consistency
@@ -69,6 +71,7 @@ def judge(
             seed=settings.seed,
         ),
         counts=confusion(labels, scores.labels, len(scorer.classes))[0].astype(np.int64),
+        validation_nll=float(validated["nll"][0]),
         validation_macro_f1=float(validated["macro_f1"][0]),
         worsened=tuple(suite),
         consistency=consistency(scorer, test),
@@ -76,10 +79,12 @@ def judge(
 
 
 def choose(judgements: Sequence[Judgement]) -> Judgement:
-    """Choose the winner by macro-F1 on the validation split, never on the test split.
+    """Choose the winner by negative log-likelihood on the validation split, never on the test split.
 
-    The frozen-head stage is the "before" of fine-tuning, no candidate, unless nothing else is there. Of
-    equals the one with fewer parameters wins.
+    It is a strictly proper score (Gneiting and Raftery 2007): unlike a count of right answers it tells near
+    misses from confident mistakes, and so depends less on the chance of a cell or two. The frozen-head stage
+    is the "before" of fine-tuning, no candidate, unless nothing else is there. Of equals the one with fewer
+    parameters wins.
     """
     candidates = [each for each in judgements if each.info.name != "frozen-head"] or list(judgements)
-    return max(candidates, key=lambda each: (each.validation_macro_f1, -each.info.parameters))
+    return min(candidates, key=lambda each: (each.validation_nll, each.info.parameters))

@@ -139,6 +139,7 @@ def _headline(judgement: Judgement) -> dict[str, float]:
     figures = {name: judgement.estimates[name].value for name in HEADLINE}
     figures["rejected"] = float(judgement.test.rejected.mean())
     figures["same_answer_turned"] = judgement.consistency.same_answer
+    figures["validation_nll"] = judgement.validation_nll
     figures["validation_macro_f1"] = judgement.validation_macro_f1
     if families := by_family(judgement.worsened):
         figures["corrupted_accuracy"] = float(np.mean(list(families.values())))
