@@ -5,9 +5,6 @@ import time
 from collections.abc import Iterable, Iterator, Sized
 from typing import TypeVar
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
 LINE_EVERY_S = 10.0
 
 T = TypeVar("T")
@@ -23,15 +20,17 @@ def track(items: Iterable[T], description: str, total: int | None = None) -> Ite
     """
     if total is None and isinstance(items, Sized):
         total = len(items)
-    console = Console(stderr=True)
-    return (
-        _bar(items, description, total, console) if console.is_terminal else _lines(items, description, total)
-    )
+    show = _bar if sys.stderr.isatty() else _lines
+    return show(items, description, total)
 
 
-def _bar(items: Iterable[T], description: str, total: int | None, console: Console) -> Iterator[T]:
+def _bar(items: Iterable[T], description: str, total: int | None) -> Iterator[T]:
+    # Rich is only imported where there is a terminal to draw on.
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True) as progress:
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
         yield from progress.track(items, total=total, description=description)
 
 

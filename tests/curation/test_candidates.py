@@ -65,7 +65,7 @@ def test_a_native_picture_meets_its_ready_centre(cell: Callable[..., Pixels]) ->
 
 def test_a_hundred_pictures_of_one_hash_are_compared_with_their_first_only() -> None:
     equal = np.zeros((100, 1), np.uint64)
-    pairs = candidates._by_hash(equal[:, 0], equal, 8, view=0)
+    pairs = candidates._by_hash(equal[:, 0], equal, 8, 0, None)
     assert len(np.unique(pairs, axis=0)) == 99
 
 

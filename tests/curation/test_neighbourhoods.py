@@ -1,3 +1,4 @@
+from collections.abc import Iterable
 from pathlib import Path
 from unittest.mock import Mock
 
@@ -9,7 +10,8 @@ from numpy.typing import NDArray
 
 from giemsa.curation import neighbourhoods as module
 from giemsa.curation.nearest import improve, nearest
-from giemsa.curation.neighbourhoods import remembered_nearest
+from giemsa.curation.neighbourhoods import remembered_nearest, remembered_pairs
+from giemsa.curation.neighbours import Hashes, pairs_within
 
 
 def vectors(size: int, *, levels: int = 256, length: int = 171) -> NDArray[np.float32]:
@@ -66,3 +68,36 @@ def test_beyond_the_limit_nothing_is_remembered(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr(module, "EXACT_UP_TO", 10)
     remembered_nearest(tmp_path / "known.parquet", names(11), vectors(11), 3)
     assert list(tmp_path.iterdir()) == []
+
+
+@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    times=st.lists(
+        st.tuples(st.sets(st.integers(0, 63)), st.sets(st.integers(0, 63))), min_size=2, max_size=4
+    ),
+    radius=st.integers(0, 3),
+)
+def test_whatever_hashes_come_and_go_the_same_pairs_are_found_as_without_a_memory(
+    tmp_path: Path, times: list[tuple[set[int], set[int]]], radius: int
+) -> None:
+    file = tmp_path / "known.parquet"
+    file.unlink(missing_ok=True)
+    for there, more in times:
+        known, asked = hashes(there), hashes(there | more)
+        remembered = remembered_pairs(file, known, asked, radius)
+        for found, fresh in zip(remembered, pairs_within(known, asked, radius), strict=True):
+            np.testing.assert_array_equal(found, fresh)
+
+
+def test_old_hashes_are_compared_with_new_ones_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "known.parquet"
+    remembered_pairs(file, hashes(range(50)), hashes(range(60)), 2)
+    searching = Mock(side_effect=pairs_within)
+    monkeypatch.setattr(module, "pairs_within", searching)
+    remembered_pairs(file, hashes(range(52)), hashes(range(63)), 2)
+    # All with the three queries that are new; the two hashes that are new with the queries of before.
+    assert [[len(each) for each in call.args[:2]] for call in searching.call_args_list] == [[52, 3], [2, 60]]
+
+
+def hashes(values: Iterable[int]) -> Hashes:
+    return np.array(sorted(values), dtype=np.uint64)

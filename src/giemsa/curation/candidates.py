@@ -8,8 +8,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from giemsa.curation.neighbourhoods import remembered_nearest
-from giemsa.curation.neighbours import pairs_within
+from giemsa.curation.neighbourhoods import remembered_nearest, remembered_pairs
 from giemsa.curation.spectra import LEVELS, as_vectors
 
 NEIGHBOURS = 8
@@ -74,15 +73,15 @@ def propose(
         symmetries: whether turned and mirrored copies count.
         names: with ``memory``, a text for each picture that tells its content; pictures that stay from one
             time to the next keep their order.
-        memory: a file that remembers whose spectra are near; None: nothing is remembered.
+        memory: a folder that remembers whose spectra and hashes are near; None: nothing is remembered.
     """
     cropped = (prints.spectra[:, 0] != prints.spectra[:, 1]).any(axis=1)
     hashed = [
-        _by_hash(prints.whole, prints.whole[:, np.newaxis], max_distance, view=0),
-        _by_hash(prints.views[:, 0], prints.views[:, :1], max_distance, view=1),
+        _by_hash(prints.whole, prints.whole[:, np.newaxis], max_distance, 0, memory),
+        _by_hash(prints.views[:, 0], prints.views[:, :1], max_distance, 1, memory),
     ]
     if symmetries:  # seven chances of coincidence more: half the radius
-        hashed.append(_by_hash(prints.views[:, 0], prints.views, max_distance // 2, view=1))
+        hashed.append(_by_hash(prints.views[:, 0], prints.views, max_distance // 2, 1, memory))
     like = np.unique(np.concatenate(hashed), axis=0)
     like = like[_near_enough(prints.spectra, like)]
     proposed = np.concatenate([like, _by_spectrum(prints.spectra, cropped, names, memory)])
@@ -91,9 +90,12 @@ def propose(
     return Pairs(*np.unique(proposed, axis=0).T)
 
 
-def _by_hash(hashes: NDArray[np.uint64], turned: NDArray[np.uint64], radius: int, view: int) -> Rows:
+def _by_hash(
+    hashes: NDArray[np.uint64], turned: NDArray[np.uint64], radius: int, view: int, memory: Path | None
+) -> Rows:
     known, asked = _Owners(hashes[:, np.newaxis]), _Owners(turned)
-    query, value = pairs_within(known.values, asked.values, radius)
+    file = memory / f"hashes-{view}-{turned.shape[1]}-{radius}.parquet" if memory else None
+    query, value = remembered_pairs(file, known.values, asked.values, radius)
     ours, theirs = asked.counts[query], known.counts[value]
     many = ours * theirs > STAR_ABOVE**2
     alone = np.ones_like(ours)
@@ -133,7 +135,8 @@ def _by_spectrum(
     view = np.repeat([0, 1], [len(spectra), cropped.sum()])
     vectors = np.concatenate([spectra[:, 0], spectra[cropped, 1]]).astype(np.float32)
     asking = [f"{names[row]}{seen}" for row, seen in zip(owner, view, strict=True)] if memory else ()
-    rows, apart = remembered_nearest(memory, asking, vectors, NEIGHBOURS + 1)
+    file = memory / "nearest.parquet" if memory else None
+    rows, apart = remembered_nearest(file, asking, vectors, NEIGHBOURS + 1)
     if rows.shape[1] <= NEIGHBOURS:
         close = np.isfinite(apart)
     else:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from giemsa.curation.duplicates import Copies
 from giemsa.curation.groups import Decision, Group, Member
@@ -71,19 +72,30 @@ def decide(
             f"decisions.csv names {unknown[0]}, which is no readable image here: correct or drop that line."
         )
         raise UsageError(message)
-    order = np.argsort(copies.group, kind="stable")
+    # Nearly all stand alone, and nothing is to be decided of them.
+    alone = np.bincount(copies.group)[copies.group] == 1
+    alone &= ~images["path"].isin(list(verdicts)).to_numpy()
+    together = np.flatnonzero(~alone)
+    order = together[np.argsort(copies.group[together], kind="stable")]
     kinds = np.split(order, np.flatnonzero(np.diff(copies.group[order])) + 1) if len(order) else []
-    rows = without_nan(images[list(NEEDED)]).to_dict("records")
+    needed = without_nan(images.loc[images.index[order], list(NEEDED)]).to_dict("records")
     likeness = _likeness(copies)
-    pictures = [
-        _Picture(
-            [rows[row] | {"likeness": likeness.get(row, 1.0)} for row in kind], settings, image, verdicts
-        )
-        for kind in kinds
-    ]
+    rows: dict[int, dict[str, Any]] = {
+        row: {**told, "likeness": likeness.get(row, 1.0)}  # type: ignore[dict-item]
+        for row, told in zip(order, needed, strict=True)
+    }
+    pictures = [_Picture([rows[row] for row in kind], settings, image, verdicts) for kind in kinds]
     groups = sorted((picture.group() for picture in pictures if len(picture.images) > 1), key=_urgency)
     told = pd.DataFrame([row for picture in pictures for row in picture.rows()], columns=list(TABLE))
-    return Decisions(tuple(groups), told.set_index(order).sort_index())
+    table = pd.concat([told.set_index(order), _kept(images[alone], np.flatnonzero(alone))]).sort_index()
+    return Decisions(tuple(groups), table)
+
+
+def _kept(alone: pd.DataFrame, rows: NDArray[np.int64]) -> pd.DataFrame:
+    """Give the rows of ``Decisions.table`` of images without copies of which nobody said anything."""
+    label = alone["label"].where(alone["label"] != "", None)
+    told = alone[["path"]].assign(label=label, decision="kept", reason="the only one")
+    return told.assign(group=alone["path"], by="giemsa").set_index(rows)
 
 
 def without_nan(table: pd.DataFrame) -> pd.DataFrame:

@@ -7,11 +7,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from giemsa.curation.candidates import Pairs, Prints, propose
 from giemsa.curation.comparisons import memory_file, remembered
+from giemsa.curation.components import components
 from giemsa.curation.registration import similarities
 from giemsa.settings import Deduplicate
 
@@ -53,8 +52,7 @@ def find_copies(
     _, first, picture = np.unique(images["pixel_hash"].to_numpy(str), return_index=True, return_inverse=True)
     distinct = images.iloc[first]
     left, right, similarity = _confirmed(distinct, views, settings, memory)
-    links = coo_array((np.ones(len(left)), (left, right)), shape=(len(first), len(first)))
-    _, component = connected_components(links, directed=False)
+    component = components(left, right, len(first))
     _, seen, group = np.unique(component[picture], return_index=True, return_inverse=True)
     by_appearance = np.argsort(np.argsort(seen))
     pairs = zip(first[left].tolist(), first[right].tolist(), similarity.tolist(), strict=True)
@@ -75,7 +73,7 @@ def _confirmed(
         max_distance=settings.max_distance,
         symmetries=settings.symmetries,
         names=[content[:KEY] for content in contents],
-        memory=None if memory is None else memory / "nearest.parquet",
+        memory=memory,
     )
     file = None if memory is None else memory_file(memory, symmetries=settings.symmetries)
     similarity = remembered(

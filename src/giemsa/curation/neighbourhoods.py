@@ -1,4 +1,4 @@
-"""Remember who is nearest to whom: new vectors are compared with all, old ones with new ones only."""
+"""Remember who is near whom: new vectors and hashes are compared with all, old ones with new ones only."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from giemsa.curation.nearest import EXACT_UP_TO, Rows, Vectors, improve, nearest, nobody
+from giemsa.curation.neighbours import Hashes, pairs_within
 from giemsa.workspace import whole
 
 
@@ -37,6 +38,47 @@ def remembered_nearest(
         columns = {"name": pa.array(names, pa.string()), "row": _packed(rows), "distance": _packed(distances)}
         pq.write_table(pa.table(columns), partial, compression="zstd")
     return rows, distances
+
+
+def remembered_pairs(file: Path | None, hashes: Hashes, queries: Hashes, radius: int) -> tuple[Rows, Rows]:
+    """Find what ``pairs_within`` finds, starting from what ``file`` knows of earlier hashes.
+
+    Args:
+        file: of this radius; afterwards it knows these hashes and no others. None: nothing is remembered.
+        hashes: distinct and ascending, shape ``(n,)``, all of them among ``queries``.
+        queries: distinct and ascending, shape ``(m,)``.
+        radius: largest Hamming distance, in bits.
+    """
+    if file is None:
+        return pairs_within(hashes, queries, radius)
+    found, asked, known = _recall_pairs(file, hashes, queries)
+    for some, others in ((known | True, ~asked), (~known, asked)):
+        left, right = pairs_within(hashes[some], queries[others], radius)
+        found.append((np.flatnonzero(others)[left], np.flatnonzero(some)[right]))
+    left, right = (np.concatenate(ends) for ends in zip(*found, strict=True))
+    order = np.lexsort((right, left))
+    left, right = left[order], right[order]
+    ends = np.searchsorted(left, np.arange(len(queries) + 1))
+    near = pa.ListArray.from_arrays(pa.array(ends, pa.int32()), pa.array(hashes[right]))
+    with whole(file) as partial:
+        columns = {"query": queries, "hash": np.isin(queries, hashes), "near": near}
+        pq.write_table(pa.table(columns), partial, compression="zstd")
+    return left, right
+
+
+def _recall_pairs(
+    file: Path, hashes: Hashes, queries: Hashes
+) -> tuple[list[tuple[Rows, Rows]], NDArray[np.bool_], NDArray[np.bool_]]:
+    """Give the known pairs among these hashes; tell which queries and which hashes were there before."""
+    if not file.is_file():
+        return [], np.zeros(len(queries), dtype=bool), np.zeros(len(hashes), dtype=bool)
+    table = pq.read_table(file).combine_chunks()
+    before, near = table["query"].to_numpy(), table["near"]
+    counts = pc.list_value_length(near).to_numpy()
+    left, right = np.repeat(before, counts), pc.list_flatten(near).to_numpy()
+    still = np.isin(left, queries) & np.isin(right, hashes)
+    pairs = np.searchsorted(queries, left[still]), np.searchsorted(hashes, right[still])
+    return [pairs], np.isin(queries, before), np.isin(hashes, before[table["hash"].to_numpy()])
 
 
 def _recall(

@@ -8,8 +8,8 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
+
+from giemsa.curation.components import components
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -45,10 +45,10 @@ def assign_sides(manifest: pd.DataFrame, kept: pd.DataFrame, split: Split) -> pd
     dealt = deal(manifest.assign(unit=manifest["path"].map(unit_of)).dropna(subset=["unit"]), split)
     oldest = _oldest_of_component(unit_of, kept)
     rows = kept.dropna(subset=["label"]).reset_index(drop=True)
-    rows = rows.assign(group=[oldest[path] for path in rows["path"]])
-    sides = {group: dealt[unit_of[group]] for group in rows["group"]}
+    rows = rows.assign(group=[oldest[path] for path in rows["path"].tolist()])
+    sides = {group: dealt[unit_of[group]] for group in rows["group"].tolist()}
     sides |= dict(_moved_for_small_classes(rows, sides, split.seed))
-    rows["side"] = [sides[group] for group in rows["group"]]
+    rows["side"] = [sides[group] for group in rows["group"].tolist()]
     return rows[["path", "label", "group", "side"]]
 
 
@@ -60,7 +60,7 @@ def units(manifest: pd.DataFrame) -> dict[str, str]:
     """
     rows = manifest.dropna(subset=["sha256"]).sort_values(["batch_order", "path"])
     subject = ("subject " + rows["subject"].astype("str")).where(rows["subject"].notna(), rows["sha256"])
-    return dict(zip(rows["path"], subject, strict=True))
+    return dict(zip(rows["path"].tolist(), subject.tolist(), strict=True))
 
 
 def deal(images: pd.DataFrame, split: Split) -> dict[str, str]:
@@ -83,7 +83,8 @@ def deal(images: pd.DataFrame, split: Split) -> dict[str, str]:
     came: Counter[str] = Counter()
     counts: dict[str, Counter[str]] = {side: Counter() for side in SIDES}
     dealt: dict[str, str] = {}
-    columns = (distinct["batch_order"], distinct["unit"], distinct["label"].fillna(""))
+    texts = (distinct["unit"].tolist(), distinct["label"].fillna("").tolist())  # Arrow's own are read slowly
+    columns = (distinct["batch_order"].tolist(), *texts)
     for _, batch in groupby(zip(*columns, strict=True), key=lambda row: row[0]):
         weights: dict[str, Counter[str]] = defaultdict(Counter)
         for _, unit, label in batch:
@@ -118,14 +119,16 @@ def _oldest_of_component(unit_of: Mapping[str, str], kept: pd.DataFrame) -> dict
     """Join the units that a duplicate group joins; the oldest path of each component by kept path."""
     number = {unit: index for index, unit in enumerate(dict.fromkeys(unit_of.values()))}
     ends = [
-        np.array([number[unit_of[path]] for path in kept[column]], np.int64) for column in ("path", "group")
+        np.array([number[unit_of[path]] for path in kept[column].tolist()], np.int64)
+        for column in ("path", "group")
     ]
-    links = coo_array((np.ones(len(kept), bool), (ends[0], ends[1])), shape=(len(number), len(number)))
-    component = connected_components(links, directed=False)[1]
+    component = components(ends[0], ends[1], len(number))
     first: dict[int, str] = {}
     for path, unit in unit_of.items():
         first.setdefault(int(component[number[unit]]), path)
-    return {path: first[int(component[end])] for path, end in zip(kept["path"], ends[0], strict=True)}
+    return {
+        path: first[int(component[end])] for path, end in zip(kept["path"].tolist(), ends[0], strict=True)
+    }
 
 
 def _moved_for_small_classes(
@@ -142,11 +145,14 @@ def _moved_for_small_classes(
             continue
         until = np.sort(groups["batch_order"].to_numpy(np.int64))[LEAST_GROUPS - 1]
         early = rows[rows["batch_order"] <= until]
-        others = set(early.loc[early["label"] != label, "group"])
         sizes = early.loc[early["label"] == label, "group"].value_counts()
+        held = {group: sides[group] for group in sizes.index.tolist()}
+        if set(held.values()) == set(SIDES):
+            continue
+        others = set(early.loc[early["label"] != label, "group"])
         newest = set(groups.loc[groups["batch_order"] == until, "group"]) - others
         ranks = {group: (int(sizes[group]), _digest(seed, group)) for group in newest}
-        yield from _moved({group: sides[group] for group in sizes.index}, ranks)
+        yield from _moved(held, ranks)
 
 
 def _moved(sides: Mapping[str, str], ranks: Mapping[str, tuple[int, str]]) -> Iterator[tuple[str, str]]:

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import PIL
 import pyarrow as pa
@@ -52,7 +51,7 @@ class Store:
         self._tables: list[pa.Table] = []
         self._places: dict[str, tuple[int, int]] = {}
         for file in sorted(self.folder.glob("*.parquet")):
-            self._remember(pq.read_table(file, columns=KNOWN.names))
+            self._remember(pq.ParquetFile(file).read(KNOWN.names))
 
     def __contains__(self, content: str) -> bool:
         return content in self._fresh or content in self._places
@@ -73,7 +72,7 @@ class Store:
             contents: keys; nulls and contents that are not known give rows of nulls.
         """
         self.flush()
-        known = pa.concat_tables([KNOWN.empty_table(), *self._tables])
+        known = pa.concat_tables(self._tables or [KNOWN.empty_table()])
         return known.take(pc.index_in(contents, value_set=known["content"])).select(MEASURED.names)
 
     def add(self, content: str, row: dict[str, Any]) -> None:
@@ -148,6 +147,8 @@ def _column(file: Path, kind: str, wanted: set[str]) -> Iterator[tuple[str, memo
 
 def _kept(thumbnails: list[NDArray[np.uint8] | None]) -> Iterator[dict[str, bytes | None]]:
     """Turn RGB thumbnails into what is kept of them, all at once, since one by one costs much more."""
+    import cv2
+
     readable = [views for views in thumbnails if views is not None]
     if readable:
         # One tall picture: its even height keeps the thumbnails apart when it is halved.

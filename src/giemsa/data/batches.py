@@ -108,7 +108,7 @@ def read_records(raw: Path) -> list[pa.Table]:
 
 def _read_record(file: Path) -> pa.Table:
     try:
-        table = pq.read_table(file)
+        table = pq.ParquetFile(file).read()
     except (OSError, pa.ArrowInvalid):
         table = None
     if table is None or not len(table) or not table.schema.equals(RECORD):

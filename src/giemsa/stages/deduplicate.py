@@ -56,15 +56,11 @@ def _measure_unknown(readable: pd.DataFrame, raw: Path, measurements: Measuremen
 
 
 def _rows(readable: pd.DataFrame, decided: pd.DataFrame, raw: Path) -> Iterator[dict[str, Any]]:
-    columns = [name for name in CURATED.names if name not in ("group", "image", "label")]
-    rows = without_nan(readable[columns]).to_dict("records")
-    told = without_nan(decided)
-    for row, label, group in zip(rows, told["label"], told["group"], strict=True):
-        yield {str(name): value for name, value in row.items()} | {
-            "label": label,
-            "group": group,
-            "image": _bytes(raw / row["path"]),
-        }
+    told = without_nan(readable.assign(label=decided["label"], group=decided["group"]))
+    names = [name for name in CURATED.names if name != "image"]
+    for values in zip(*(told[name].tolist() for name in names), strict=True):
+        row = dict(zip(names, values, strict=True))
+        yield row | {"image": _bytes(Path(f"{raw}/{row['path']}"))}
 
 
 def _bytes(path: Path) -> bytes:

@@ -57,7 +57,8 @@ def _bytes(path: Path) -> bytes:
 def _joined(rows: pa.Table, known: pa.Table) -> pa.Table:
     """Lay what reading told beside the records; what has no bytes was never read, and its record says why."""
     columns = {name: rows[name] for name in ORIGIN.names} | {name: known[name] for name in MEASURED.names}
-    columns["readable"] = pc.fill_null(known["readable"], fill_value=False)
+    # Not filled with a scalar: Arrow would import pandas to make one.
+    columns["readable"] = pc.and_kleene(pc.is_valid(known["readable"]), known["readable"])
     columns["reason"] = pc.coalesce(known["reason"], rows["problem"])
     # In one chunk, so that the file's bytes do not tell in how many the rows came.
     return pa.table(columns, schema=SCHEMA).combine_chunks()
