@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
+from pyarrow.feather import read_table
 
 from giemsa.data.sources import Item, Source, open_source
 from giemsa.errors import UsageError
@@ -81,8 +82,8 @@ def test_a_killed_run_goes_on_without_scoring_twice(
     with pytest.raises(KeyboardInterrupt):
         predict(source, predictor, tmp_path / "out.csv")
     assert not (tmp_path / "out.csv").exists()
-    kept = sorted((tmp_path / ".out.csv.parts").glob("*.parquet"))
-    assert [pq.read_metadata(part).num_rows for part in kept] == [2]
+    kept = sorted((tmp_path / ".out.csv.parts").glob("*.arrow"))
+    assert [read_table(part).num_rows for part in kept] == [2]
 
     monkeypatch.setattr(source, "items", read)
     scored: list[int] = []
@@ -103,7 +104,7 @@ def test_parts_of_other_images_are_thrown_away(source: Source, predictor: Predic
     parts = tmp_path / ".out.csv.parts"
     parts.mkdir()
     (parts / "key").write_text("another model or source")
-    (parts / "000000.parquet").write_bytes(b"nothing that could be read")
+    (parts / "000000.arrow").write_bytes(b"nothing that could be read")
     assert len(predict(source, predictor, tmp_path / "out.csv")) == 5
 
 

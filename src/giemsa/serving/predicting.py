@@ -10,8 +10,8 @@ from itertools import islice
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from pyarrow.feather import read_table, write_feather
 
 from giemsa.curation.reading import quiet
 from giemsa.data.sources import Item, Source
@@ -26,6 +26,14 @@ from giemsa.workspace import whole
 
 ROWS_PER_PART = 64
 BYTES_PER_PART = 64 << 20
+BRIEF = {
+    "path": pa.string(),
+    "label": pa.string(),
+    "confidence": pa.float64(),
+    "rejected": pa.bool_(),
+    "reason": pa.string(),
+}
+PARTS_PER_GROUP = 256  # of rows in the table that is written last
 
 
 def predict(source: Source, predictor: Predictor, out: Path, compute: Compute = HERE) -> pa.Table:
@@ -54,8 +62,8 @@ def predict(source: Source, predictor: Predictor, out: Path, compute: Compute = 
     numbered = enumerate(_scored(_chunks(fresh), predictor, schema, compute), start=len(done))
     with quiet():
         for number, table in numbered:
-            with whole(parts / f"{number:06d}.parquet") as partial:
-                pq.write_table(table, partial)
+            with whole(parts / f"{number:06d}.arrow") as partial:
+                write_feather(table, str(partial), compression="uncompressed")
     return _join(parts, out, schema, {"model": predictor.model.version, "data": predictor.model.data})
 
 
@@ -72,10 +80,7 @@ def check_ending(out: Path) -> None:
 
 def _schema(classes: Iterable[str]) -> pa.Schema:
     probabilities = [(name, pa.float64()) for name in probability_columns(tuple(classes))]
-    texts = [("path", pa.string()), ("label", pa.string()), ("confidence", pa.float64())]
-    return pa.schema(
-        [*texts, ("rejected", pa.bool_()), ("reason", pa.string()), *probabilities, ("true", pa.string())]
-    )
+    return pa.schema([*BRIEF.items(), *probabilities, ("true", pa.string())])
 
 
 def _key(source: Source, predictor: Predictor) -> str:
@@ -91,14 +96,14 @@ def _resume(parts: Path, key: str) -> list[Path]:
         shutil.rmtree(parts, ignore_errors=True)
         with whole(file) as partial:
             partial.write_text(key)
-    found = sorted(parts.glob("*.parquet"))
+    found = sorted(parts.glob("*.arrow"))
     if found:
         say(f"continuing after {sum(map(_rows, found)):,} images that are scored already")
     return found
 
 
 def _rows(part: Path) -> int:
-    return int(pq.read_metadata(part).num_rows)
+    return int(read_table(part, columns=["path"]).num_rows)
 
 
 def _chunks(items: Iterable[Item]) -> Iterator[list[Item]]:
@@ -128,34 +133,32 @@ def _scored(
 
 
 def _join(parts: Path, out: Path, schema: pa.Schema, facts: dict[str, str]) -> pa.Table:
-    files = sorted(parts.glob("*.parquet"))
-    labelled = any(
-        pc.any(pc.is_valid(pq.read_table(file, columns=["true"])["true"])).as_py() for file in files
-    )
+    files = sorted(parts.glob("*.arrow"))
+    brief = pa.concat_tables([read_table(file, columns=[*BRIEF, "true"]) for file in files])
+    labelled = brief["true"].null_count < len(brief)
     names = schema.names if labelled else schema.names[:-1]
+    groups = (files[at : at + PARTS_PER_GROUP] for at in range(0, len(files), PARTS_PER_GROUP))
+    tables = (pa.concat_tables([read_table(file, columns=names) for file in group]) for group in groups)
     write = _write_csv if out.suffix.lower() == ".csv" else _write_parquet
     with whole(out) as partial:
-        write(partial, files, pa.schema([schema.field(name) for name in names], metadata=facts))
-    brief = [name for name in names if not name.startswith("p_")]
-    table = pa.concat_tables([pq.read_table(file, columns=brief) for file in files])
+        write(partial, tables, pa.schema([schema.field(name) for name in names], metadata=facts))
     shutil.rmtree(parts)
-    return table
+    return brief if labelled else brief.drop_columns("true")
 
 
-def _write_csv(path: Path, files: list[Path], schema: pa.Schema) -> None:
+def _write_csv(path: Path, tables: Iterable[pa.Table], schema: pa.Schema) -> None:
     with path.open("w", encoding="utf-8", newline="") as stream:
         writer = csv.writer(stream, lineterminator="\n")
         writer.writerow(schema.names)
-        for file in files:
-            rows = pq.read_table(file, columns=schema.names).to_pylist()
-            writer.writerows([_plain(row[name]) for name in schema.names] for row in rows)
+        for table in tables:
+            writer.writerows(map(_plain, row) for row in zip(*table.to_pydict().values(), strict=True))
 
 
 def _plain(value: object) -> object:
     return str(value).lower() if isinstance(value, bool) else value
 
 
-def _write_parquet(path: Path, files: list[Path], schema: pa.Schema) -> None:
+def _write_parquet(path: Path, tables: Iterable[pa.Table], schema: pa.Schema) -> None:
     with pq.ParquetWriter(path, schema, compression="zstd") as writer:
-        for file in files:
-            writer.write_table(pq.read_table(file, columns=schema.names).cast(schema))
+        for table in tables:
+            writer.write_table(table.cast(schema))
