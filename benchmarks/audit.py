@@ -6,40 +6,22 @@ CELLS.zip holds <class>/<name>.jpg. Images in one group that are neither planted
 published set (TRUE_COPIES) count as a false group.
 """
 
-import argparse
 import json
 import subprocess
 import sys
 import tempfile
 import time
-import zipfile
 from collections import defaultdict
 from pathlib import Path
 
-import numpy as np
+from cells import TRUE_COPIES, parser_of, read
 from planting import KINDS, Planted, plant
-
-#: Copies in the published set beyond those of equal bytes. The last one was first listed by its
-#: similarity of 0.992 alone; seen since, it is the same cell, moved within the frame.
-TRUE_COPIES = (
-    ("eosinophil/EO_246684.jpg", "eosinophil/EO_409717.jpg"),
-    ("ig/IG_466905.jpg", "ig/IG_855229.jpg"),
-    ("ig/IG_957559.jpg", "ig/IG_101958.jpg"),
-    ("monocyte/MO_231316.jpg", "monocyte/MO_415531.jpg"),
-    ("eosinophil/EO_354514.jpg", "eosinophil/EO_400135.jpg"),
-    ("eosinophil/EO_481364.jpg", "eosinophil/EO_738318.jpg"),
-)
 
 
 def main() -> None:
     """Plant, audit, and print the table."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("cells_zip", type=Path)
-    parser.add_argument("--cells", type=int, default=10_000)
+    parser = parser_of(__doc__, cells=10_000)
     parser.add_argument("--per-kind", type=int, default=100)
-    parser.add_argument("--seed", type=int, default=1)
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place) / "cells"
@@ -50,14 +32,6 @@ def main() -> None:
         subprocess.run([giemsa, "audit", folder, "--json", f"{place}/found.json"], check=True)
         print(f"\n{time.perf_counter() - began:.1f} s for {sum(1 for _ in folder.rglob('*.*')):,} files\n")
         report(json.loads(Path(f"{place}/found.json").read_text("utf-8")), truth, cells)
-
-
-def read(source: Path, count: int, seed: int) -> dict[str, bytes]:
-    """Read so many cells, chosen by ``seed``."""
-    with zipfile.ZipFile(source) as archive:
-        names = sorted(name for name in archive.namelist() if name.endswith(".jpg"))
-        rows = np.random.default_rng(seed).permutation(len(names))[:count]
-        return {names[row]: archive.read(names[row]) for row in np.sort(rows)}
 
 
 def report(found: dict[str, object], truth: Planted, cells: dict[str, bytes]) -> None:

@@ -6,12 +6,11 @@ The cells are halved at random: the threshold that parts copies from other cells
 and what it does is printed for the other. True copies in the published set are left out.
 """
 
-import argparse
 import io
 from pathlib import Path
 
 import numpy as np
-from audit import TRUE_COPIES, read
+from cells import TRUE_COPIES, parser_of, read
 from numpy.typing import NDArray
 from PIL import Image as Pillow
 from planting import KINDS
@@ -29,13 +28,8 @@ Scores = NDArray[np.float32]
 
 def main() -> None:
     """Print both halves' figures; draw the curve where asked."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("cells_zip", type=Path)
-    parser.add_argument("--cells", type=int, default=4000)
+    parser = parser_of(__doc__, cells=4_000)
     parser.add_argument("--per-kind", type=int, default=60)
-    parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--figure", type=Path)
     chosen = parser.parse_args()
     cells = read(chosen.cells_zip, chosen.cells, chosen.seed)

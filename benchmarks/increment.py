@@ -6,7 +6,6 @@ CELLS.zip holds <class>/<name>.jpg. All but the new ones come in first; then the
 up to the split runs again, each in a process of its own, as DVC runs it. CPU seconds are of all cores.
 """
 
-import argparse
 import resource
 import shutil
 import subprocess
@@ -16,21 +15,17 @@ import time
 import zipfile
 from pathlib import Path
 
-from audit import read
+from cells import parser_of, read
 
 STAGES = ("ingest", "validate", "deduplicate", "split")
 
 
 def main() -> None:
     """Print one line per step, first for all images and then for the new ones."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("cells_zip", type=Path)
+    parser = parser_of(__doc__, cells=20_000)
     parser.add_argument("--new", type=int, default=100)
-    parser.add_argument("--cells", type=int, default=20_000, help="at most so many, the new ones included")
     chosen = parser.parse_args()
-    cells = list(read(chosen.cells_zip, chosen.cells, seed=1).items())
+    cells = list(read(chosen.cells_zip, chosen.cells, chosen.seed).items())
     every = len(cells) // chosen.new
     new = cells[::every][: chosen.new]
     old = [cell for cell in cells if cell not in new]

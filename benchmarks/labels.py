@@ -6,12 +6,11 @@ CELLS.zip holds <class>/<name>.jpg; its own labels count as right. The model giv
 one whose convolutions saw the labels would know what was planted: the frozen one is the honest choice.
 """
 
-import argparse
 import time
 from pathlib import Path
 
 import numpy as np
-from audit import read
+from cells import parser_of, read
 
 from giemsa.curation.label_errors import label_errors
 from giemsa.curation.reading import load_views
@@ -20,14 +19,9 @@ from giemsa.evaluation.scoring import Scorer
 
 def main() -> None:
     """Print recall and precision of the whole list, and of its top."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("cells_zip", type=Path)
+    parser = parser_of(__doc__, cells=20_000)
     parser.add_argument("--model", type=Path, required=True)
-    parser.add_argument("--cells", type=int, default=20_000)
     parser.add_argument("--wrong", type=float, default=0.02)
-    parser.add_argument("--seed", type=int, default=1)
     chosen = parser.parse_args()
     cells = read(chosen.cells_zip, chosen.cells, chosen.seed)
     scorer = Scorer(chosen.model)

@@ -11,15 +11,20 @@ import sys
 from collections.abc import Callable, Iterable
 from itertools import combinations
 from pathlib import Path
+from types import ModuleType
 
 Found = tuple[list[tuple[str, str]], list[str]]
 
 
 def imagededup(method: str, radius: int, folder: Path) -> Found:
     """Ask a hash of imagededup, with its own search."""
-    from imagededup import methods
+    # Its package imports a network, too, and with it downloads weights that no hash needs.
+    network = ModuleType("imagededup.methods.cnn")
+    network.CNN = None
+    sys.modules[network.__name__] = network
+    from imagededup.methods import hashing
 
-    found = getattr(methods, method)().find_duplicates(
+    found = getattr(hashing, method)().find_duplicates(
         image_dir=str(folder), max_distance_threshold=radius, recursive=True
     )
     return [(path, other) for path, others in found.items() for other in others], []

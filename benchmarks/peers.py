@@ -9,18 +9,16 @@ run again without the broken files. CPU seconds are of all cores and processes; 
 process.
 """
 
-import argparse
 import json
-import os
 import shutil
-import subprocess
 import sys
 import tempfile
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
 
-from audit import TRUE_COPIES, read
+from cells import TRUE_COPIES, parser_of, read
+from environments import FailedError, interpreter, run
 from planting import KINDS, Planted, plant
 
 ADAPTERS = Path(__file__).with_name("peer_adapters.py")
@@ -48,10 +46,6 @@ TOOLS = (
 )
 
 
-class FailedError(Exception):
-    """A tool could not be installed or ended in an error; the text is its last line."""
-
-
 @dataclass(frozen=True)
 class Answer:
     """What a tool said, and what that cost."""
@@ -64,14 +58,9 @@ class Answer:
 
 def main() -> None:
     """Plant, ask every tool, and print the table."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("cells_zip", type=Path)
+    parser = parser_of(__doc__, cells=2_000)
     parser.add_argument("--environments", type=Path, required=True)
-    parser.add_argument("--cells", type=int, default=2_000)
     parser.add_argument("--per-kind", type=int, default=40)
-    parser.add_argument("--seed", type=int, default=1)
     chosen = parser.parse_args()
     cells = read(chosen.cells_zip, chosen.cells, chosen.seed)
     columns, remarks = [], []
@@ -84,7 +73,7 @@ def main() -> None:
         for tool in TOOLS:
             print(f"{tool.title} …", file=sys.stderr)
             try:
-                python = interpreter(tool, chosen.environments)
+                python = interpreter(tool.package if tool.ask else None, chosen.environments)
                 try:
                     answer = ask(tool, python, folder, truth)
                 except FailedError as error:
@@ -95,19 +84,6 @@ def main() -> None:
                 remarks.append(f"{tool.title}: {error}")
                 columns.append({})
     report(columns, truth, remarks)
-
-
-def interpreter(tool: Tool, environments: Path) -> Path:
-    """Give the Python of the tool's own environment, which is made where it is missing."""
-    if tool.ask is None:
-        return Path(sys.executable)
-    home = (environments / tool.package).absolute()
-    python = home / "bin" / "python"
-    if not (home / "installed").exists():
-        run([sys.executable, "-m", "venv", "--clear", str(home)])
-        run([str(python), "-m", "pip", "install", "--quiet", tool.package])
-        (home / "installed").touch()
-    return python
 
 
 def ask(tool: Tool, python: Path, folder: Path, truth: Planted) -> Answer:
@@ -127,24 +103,6 @@ def ask(tool: Tool, python: Path, folder: Path, truth: Planted) -> Answer:
         pairs, told = found["pairs"], set(found["broken"])
     named = told & truth.broken | {path for path in truth.broken if Path(path).name in printed}
     return Answer(frozenset(map(frozenset, pairs)), frozenset(named), cpu, mebibytes)
-
-
-def run(command: list[str]) -> tuple[str, float, float]:
-    """Run a command; give what it printed, its CPU seconds and its peak memory.
-
-    Raises:
-        FailedError: if it ends in an error.
-    """
-    with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as output:
-        process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
-        _, status, used = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-        output.seek(0)
-        printed = output.read()
-    if process.returncode:
-        lines = [line.strip() for line in printed.splitlines() if line.strip()]
-        raise FailedError(lines[-1] if lines else f"exit code {process.returncode}")
-    return printed, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024
 
 
 def judged(answer: Answer, truth: Planted, cells: dict[str, bytes]) -> dict[str, str]:

@@ -1,0 +1,42 @@
+"""Run programs of peers, each in an environment of its own that is made once."""
+
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+
+class FailedError(Exception):
+    """A program could not be installed or ended in an error; the text is its last line."""
+
+
+def interpreter(package: str | None, environments: Path) -> Path:
+    """Give the Python of the package's own environment, made where it is missing; giemsa's for None."""
+    if package is None:
+        return Path(sys.executable)
+    home = (environments / package).absolute()
+    python = home / "bin" / "python"
+    if not (home / "installed").exists():
+        run([sys.executable, "-m", "venv", "--clear", str(home)])
+        run([str(python), "-m", "pip", "install", "--quiet", package])
+        (home / "installed").touch()
+    return python
+
+
+def run(command: list[str]) -> tuple[str, float, float]:
+    """Run a command; give what it printed, its CPU seconds and its peak memory.
+
+    Raises:
+        FailedError: if it ends in an error.
+    """
+    with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as output:
+        process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
+        _, status, used = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        output.seek(0)
+        printed = output.read()
+    if process.returncode:
+        lines = [line.strip() for line in printed.splitlines() if line.strip()]
+        raise FailedError(lines[-1] if lines else f"exit code {process.returncode}")
+    return printed, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024
