@@ -62,3 +62,11 @@ def test_what_is_no_source_is_told_in_one_sentence(here: Path, source: str) -> N
     assert isinstance(done.exception, UsageError)
     assert source in str(done.exception)
     assert not (here / "found.json").exists()
+
+
+def test_a_model_that_is_asked_judges_labels_too(here: Path, tiny_bundle: Path) -> None:
+    command = ["audit", "cells", "--json", "found.json", "--model", str(tiny_bundle)]
+    done = CliRunner().invoke(app, command)
+    assert done.exit_code == 0, done.output
+    assert json.loads((here / "found.json").read_text("utf-8"))["label_errors"] == []
+    assert "labels that are likely wrong" in done.output

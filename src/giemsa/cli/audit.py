@@ -9,6 +9,7 @@ from giemsa.cli.app import app
 
 if TYPE_CHECKING:
     from giemsa.curation.audit import Audit
+    from giemsa.curation.label_errors import LabelError
     from giemsa.curation.straddling import Straddle
     from giemsa.data.sources import Source
 
@@ -22,6 +23,12 @@ def audit(
     html: Annotated[Path | None, typer.Option(help="Where a page for review goes.")] = None,
     against: Annotated[
         str | None, typer.Option(help="A source that must share no cell with this one.")
+    ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            help="A folder such as models/frozen-head, whose features judge labels and find no cells."
+        ),
     ] = None,
 ) -> None:
     """Find broken, copied and contradictory images in any source, and write nothing but the reports."""
@@ -43,10 +50,26 @@ def audit(
         compute=params.compute,
     )
     straddles = _straddles(source, found)
-    write_json(json, found, straddles)
+    suspects = None
+    if model:
+        found, suspects = _asked(model, opened, found)
+    write_json(json, found, straddles, suspects)
     if html:
         _write_page(html, opened, found)
-    _report(found, straddles, json, html)
+    _report(found, straddles, suspects, json, html)
+
+
+def _asked(model: str, source: "Source", found: "Audit") -> "tuple[Audit, list[LabelError]]":
+    """Have a model look at the images, too: what is no cell joins what is odd."""
+    from dataclasses import replace
+
+    from giemsa.evaluation.scoring import Scorer
+    from giemsa.evaluation.second_look import second_look
+    from giemsa.registry.versions import resolve
+    from giemsa.workspace import find_workspace
+
+    look = second_look(source, found, Scorer(resolve(model, find_workspace()).bundle))
+    return replace(found, odd=(*found.odd, *look.strangers)), list(look.label_errors)
 
 
 def _straddles(source: str, found: "Audit") -> "list[Straddle]":
@@ -73,7 +96,13 @@ def _write_page(path: Path, source: "Source", found: "Audit") -> None:
     write_gallery(path, found.groups, shown, drawn=source.drawn, unreadable=found.unreadable)
 
 
-def _report(found: "Audit", straddles: "list[Straddle]", json: Path, html: Path | None) -> None:
+def _report(
+    found: "Audit",
+    straddles: "list[Straddle]",
+    suspects: "list[LabelError] | None",
+    json: Path,
+    html: Path | None,
+) -> None:
     from rich.console import Console
     from rich.table import Table
 
@@ -92,6 +121,7 @@ def _report(found: "Audit", straddles: "list[Straddle]", json: Path, html: Path 
         ("pictures shared with the other source", len(found.leaks)),
         ("groups of copies in several batches", sum(len(each.batches) > 1 for each in straddles)),
         ("groups of copies on several sides of the split", sum(len(each.sides) > 1 for each in straddles)),
+        *([] if suspects is None else [("labels that are likely wrong", len(suspects))]),
     ):
         table.add_row(what, f"{count:,}")
     Console().print(table)

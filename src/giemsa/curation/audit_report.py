@@ -11,18 +11,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from giemsa.curation.audit import Audit
+from giemsa.curation.label_errors import LabelError
 from giemsa.curation.straddling import Straddle
 from giemsa.data.sources import Source
 from giemsa.errors import UsageError
 from giemsa.workspace import whole
 
 
-def write_json(path: Path, found: Audit, straddles: Sequence[Straddle] = ()) -> None:
+def write_json(
+    path: Path, found: Audit, straddles: Sequence[Straddle] = (), suspects: Sequence[LabelError] | None = None
+) -> None:
     """Write the findings, whole or not at all.
 
     ``groups`` holds, for each group, its kind, the members' paths and labels in the same order, whether the
     labels conflict, and the path to keep or null. ``straddling`` holds groups in several batches of a project
-    or on several sides of its split.
+    or on several sides of its split. ``label_errors`` is there where a model was asked for ``suspects``.
 
     Raises:
         UsageError: if the file cannot be written.
@@ -45,6 +48,8 @@ def write_json(path: Path, found: Audit, straddles: Sequence[Straddle] = ()) -> 
         "leaks": [{"paths": leak.paths, "against": leak.against} for leak in found.leaks],
         "straddling": [asdict(straddle) for straddle in straddles],
     }
+    if suspects is not None:
+        content["label_errors"] = [asdict(suspect) for suspect in suspects]
     try:
         with whole(path) as partial:
             partial.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -95,7 +95,16 @@ def strangeness(images: pd.DataFrame, spectra: NDArray[np.uint8]) -> NDArray[np.
     middle = np.median(figures, axis=0)
     spread = np.maximum(1.4826 * np.median(np.abs(figures - middle), axis=0), 1e-6)
     together = np.concatenate([shape, WEIGHT * (figures - middle) / spread], axis=1).astype(np.float32)
-    _, apart = nearest(together, NEIGHBOURS)
+    return isolation(together)[picture]
+
+
+def isolation(vectors: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Give each vector's mean squared distance to its nearest others, over the median of all.
+
+    Args:
+        vectors: of distinct pictures, shape ``(n, d)``.
+    """
+    _, apart = nearest(vectors, NEIGHBOURS)
     distance = apart.mean(axis=1)
     usual: NDArray[np.float64] = distance / max(float(np.median(distance)), 1e-9)
-    return usual[picture]
+    return usual

@@ -159,7 +159,7 @@ def crop(pixels: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
     return pixels[top : top + side, left : left + side]
 
 
-def load_views(contents: Sequence[bytes], image: Image) -> NDArray[np.uint8]:
+def load_views(contents: Sequence[bytes | NDArray[np.uint8]], image: Image) -> NDArray[np.uint8]:
     """Read many pictures on all cores and cut out what a network sees.
 
     Returns:
