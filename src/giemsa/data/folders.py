@@ -2,13 +2,12 @@
 
 import hashlib
 import os
-import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from giemsa.data.layout import SUBJECTS_FILE, class_labels, is_hidden, is_image, read_subjects
-from giemsa.data.sources import Item
+from giemsa.data.sources import Item, read_file
 from giemsa.errors import UsageError
 from giemsa.settings import Image
 
@@ -19,7 +18,7 @@ class _Entry:
     file: Path
     size: int
     changed: int
-    problem: str | None
+    problem: str | None = None
 
 
 class FolderSource:
@@ -57,16 +56,8 @@ class FolderSource:
         """Read the images, sorted by path."""
         labels = class_labels([entry.path for entry in self._entries])
         for entry, label in zip(self._entries, labels, strict=True):
-            content, problem = self._read(entry)
+            content, problem = (None, entry.problem) if entry.problem else read_file(entry.file, self._image)
             yield Item(entry.path, label, content, problem, self._subjects.get(entry.path))
-
-    def _read(self, entry: _Entry) -> tuple[bytes | None, str | None]:
-        if entry.problem:
-            return None, entry.problem
-        try:
-            return entry.file.read_bytes(), None
-        except OSError as error:
-            return None, f"cannot be opened ({error.strerror})"
 
     def _scan(self) -> Iterator[_Entry]:
         waiting = [(self._folder, "")]
@@ -88,19 +79,10 @@ class FolderSource:
                 if entry.is_dir(follow_symlinks=False):
                     waiting.append((Path(entry.path), f"{path}/"))
                 elif is_image(path) or (entry.is_symlink() and entry.is_dir()):
-                    yield self._entry(path, Path(entry.path), entry.stat(follow_symlinks=False))
+                    facts = entry.stat(follow_symlinks=False)
+                    yield _Entry(path, Path(entry.path), facts.st_size, facts.st_mtime_ns)
                 elif path != SUBJECTS_FILE:
                     self.skipped += 1
-
-    def _entry(self, path: str, file: Path, facts: os.stat_result) -> _Entry:
-        problem = None
-        if stat.S_ISLNK(facts.st_mode):
-            problem = "a link, which is not followed"
-        elif not stat.S_ISREG(facts.st_mode):
-            problem = "not a regular file"
-        elif facts.st_size > self._image.max_bytes:
-            problem = f"{facts.st_size:,} bytes, more than image.max_bytes {self._image.max_bytes:,}"
-        return _Entry(path, file, facts.st_size, facts.st_mtime_ns, problem)
 
     def _read_subjects(self) -> dict[str, str]:
         file = self._folder / SUBJECTS_FILE

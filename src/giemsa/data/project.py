@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from giemsa.data.batches import RECORD_FILE, read_records
-from giemsa.data.sources import Item
+from giemsa.data.sources import Item, read_file
 from giemsa.settings import Image
 
 
@@ -44,16 +44,8 @@ class BatchesSource:
     def items(self) -> Iterator[Item]:
         """Read the images by path; what cannot be read comes with its problem."""
         for row in self._rows:
-            content, problem = (None, row["problem"]) if row["sha256"] is None else self._read(row["path"])
+            aside = row["sha256"] is None
+            content, problem = (
+                (None, row["problem"]) if aside else read_file(self._raw / row["path"], self._image)
+            )
             yield Item(row["path"], row["label"], content, problem, row["subject"])
-
-    def _read(self, path: str) -> tuple[bytes | None, str | None]:
-        file = self._raw / path
-        try:
-            if file.is_symlink():
-                return None, "a link, which is not followed"
-            if (size := file.stat().st_size) > self._image.max_bytes:
-                return None, f"{size:,} bytes are more than image.max_bytes ({self._image.max_bytes:,})"
-            return file.read_bytes(), None
-        except OSError as error:
-            return None, f"cannot be opened ({error.strerror})"

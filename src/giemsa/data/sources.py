@@ -1,6 +1,7 @@
 """Open what a person calls their images: a folder, a zip, an npz file, BloodMNIST or the drawn demo."""
 
 import hashlib
+import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -86,6 +87,21 @@ def open_source(source: str | Path, image: Image) -> Source:
         message = f"{path} holds no image: give a folder per class with JPEG, PNG, TIFF, BMP or WebP files."
         raise UsageError(message)
     return opened
+
+
+def read_file(path: Path, image: Image) -> tuple[bytes | None, str | None]:
+    """Give a file's bytes, or None and why it was not read; no link is followed."""
+    try:
+        facts = path.lstat()
+        if stat.S_ISLNK(facts.st_mode):
+            return None, "a link, which is not followed"
+        if not stat.S_ISREG(facts.st_mode):
+            return None, "not a regular file"
+        if facts.st_size > image.max_bytes:
+            return None, f"{facts.st_size:,} bytes, more than image.max_bytes {image.max_bytes:,}"
+        return path.read_bytes(), None
+    except OSError as error:
+        return None, f"cannot be opened ({error.strerror})"
 
 
 def file_digest(path: Path) -> str:
