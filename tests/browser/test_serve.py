@@ -21,6 +21,7 @@ from giemsa.curation.reading import load_views
 from giemsa.evaluation.finishing import finish
 from giemsa.settings import Image
 from giemsa.training.bundle import write_bundle
+from tests.browser.accessibility import violations
 from tests.conftest import CELL_CLASSES, tiny_info, tiny_network
 
 pytestmark = [pytest.mark.browser, pytest.mark.server]
@@ -130,6 +131,18 @@ def test_a_heat_map_opens_and_closes(counted: Page) -> None:
     assert cell.locator("img").get_attribute("src") != before
     button.click()
     assert cell.locator("img").get_attribute("src") == before
+
+
+def test_axe_finds_nothing_to_mend_before_and_after_scoring(page: Page, counted: Page, address: str) -> None:
+    heat_map = counted.locator(".cell").first.get_by_role("button", name="Heat map")
+    heat_map.click()
+    expect(heat_map).to_have_attribute("aria-pressed", "true", timeout=120_000)
+    counted.locator(".cell").nth(2).locator("select").select_option("monocyte")
+    expect(counted.locator(".cell").nth(2).locator(".done")).not_to_be_empty()
+    assert violations(counted) == []
+    for path in ("/", "/docs"):
+        page.goto(address + path)
+        assert violations(page) == []
 
 
 def test_a_correction_needs_a_name_and_lands_in_the_inbox(counted: Page, project: Path) -> None:
