@@ -1,6 +1,9 @@
 """Every image gets exactly one row, whatever the image and however often the work was killed."""
 
 import csv
+import signal
+import subprocess
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,12 +17,27 @@ from giemsa.data.sources import Item, Source, open_source
 from giemsa.errors import UsageError
 from giemsa.registry.prediction import Predictor, Row
 from giemsa.serving import predicting
-from giemsa.serving.predicting import predict
+from giemsa.serving.predicting import ROWS_PER_PART, predict
+from tests.serving.conftest import jpeg
 
 
 @pytest.fixture
 def source(cells: Path, predictor: Predictor) -> Source:
     return open_source(cells, predictor.scorer.image)
+
+
+@pytest.fixture
+def scored(predictor: Predictor, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many images each call judged."""
+    counts: list[int] = []
+    judge = predictor.judge
+
+    def counting(views: Sequence[Any]) -> list[Row]:
+        counts.append(len(views))
+        return judge(views)
+
+    monkeypatch.setattr(predictor, "judge", counting)
+    return counts
 
 
 def test_a_labelled_source_gives_the_contracts_columns(
@@ -64,8 +82,12 @@ def test_a_source_without_labels_has_no_true_column(
     assert predict(source, predictor, tmp_path / "out.csv").column_names[-1] == "reason"
 
 
-def test_a_killed_run_goes_on_without_scoring_twice(
-    source: Source, predictor: Predictor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_an_interrupted_run_goes_on_without_scoring_twice(
+    source: Source,
+    predictor: Predictor,
+    scored: list[int],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(predicting, "ROWS_PER_PART", 2)
     expected = predict(source, predictor, tmp_path / "expected.csv")
@@ -86,18 +108,52 @@ def test_a_killed_run_goes_on_without_scoring_twice(
     assert [read_table(part).num_rows for part in kept] == [2]
 
     monkeypatch.setattr(source, "items", read)
-    scored: list[int] = []
-    judge = predictor.judge
-
-    def counting(views: Sequence[Any]) -> list[Row]:
-        scored.append(len(views))
-        return judge(views)
-
-    monkeypatch.setattr(predictor, "judge", counting)
+    scored.clear()
     assert predict(source, predictor, tmp_path / "out.csv").equals(expected)
     assert sum(scored) == 3
     assert (tmp_path / "out.csv").read_bytes() == (tmp_path / "expected.csv").read_bytes()
     assert not (tmp_path / ".out.csv.parts").exists()
+
+
+KILLED = """
+import os, signal
+from giemsa.cli import main
+from giemsa.serving import predicting
+
+write, written = predicting.write_feather, []
+
+def dying(table, path, **options):
+    write(table, path, **options)
+    written.append(path)
+    if len(written) == 3:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+predicting.write_feather = dying
+main()
+"""
+
+
+def test_a_process_killed_outright_loses_no_row_and_scores_nothing_twice(
+    tiny_bundle: Path,
+    predictor: Predictor,
+    scored: list[int],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("cells").mkdir()
+    for index in range(4 * ROWS_PER_PART + 9):
+        Path("cells", f"{index:03d}.jpg").write_bytes(jpeg(index % 7))
+    arguments = ["predict", "cells", "--model", str(tiny_bundle), "--out", "out.parquet"]
+    done = subprocess.run([sys.executable, "-c", KILLED, *arguments], check=False, capture_output=True)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    assert not Path("out.parquet").exists()
+
+    source = open_source("cells", predictor.scorer.image)
+    resumed = predict(source, predictor, Path("out.parquet"))
+    assert sum(scored) == 2 * ROWS_PER_PART + 9
+    assert resumed.equals(predict(source, predictor, Path("undisturbed.parquet")))
+    assert pq.read_table("out.parquet").equals(pq.read_table("undisturbed.parquet"))
 
 
 def test_parts_of_other_images_are_thrown_away(source: Source, predictor: Predictor, tmp_path: Path) -> None:
