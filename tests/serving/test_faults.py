@@ -18,7 +18,7 @@ from giemsa.errors import UsageError
 from giemsa.registry.connection import _connect
 from giemsa.registry.prediction import Predictor, ResolvedModel
 from giemsa.registry.promotion import move
-from giemsa.registry.versions import register_version, resolve
+from giemsa.registry.versions import resolve
 from giemsa.serving.app import create_app
 from giemsa.serving.following import Follower
 from giemsa.settings import load_params
@@ -60,22 +60,6 @@ def break_everything(bundle: Path) -> None:
 
 
 FAULTS = (break_rejection, break_thresholds, break_classes, break_format, break_network, break_everything)
-
-
-@pytest.fixture(autouse=True)
-def _own_registry(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-
-
-@pytest.fixture
-def registry(tmp_path: Path, tiny_bundle: Path) -> Workspace:
-    """Two versions, the first of them champion."""
-    workspace = Workspace(tmp_path)
-    shutil.copy(Path(__file__).parents[2] / "params.yaml", workspace.params)
-    for fingerprint in ("first", "second"):
-        register_version(workspace, tiny_bundle, name=NAME, run_id=None, tags={"fingerprint": fingerprint})
-    move(workspace, NAME, action="promote", version="1", why="The first one.")
-    return workspace
 
 
 @pytest.fixture

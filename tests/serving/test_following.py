@@ -1,36 +1,14 @@
 """A promotion is picked up without a restart, and a lost registry is no reason to stop."""
 
-import shutil
 from pathlib import Path
 
 import pytest
 
 from giemsa.registry.promotion import move
-from giemsa.registry.versions import register_version
 from giemsa.serving.following import Follower
 from giemsa.workspace import Workspace
 
 NAME = "blood-cell-classifier"
-
-
-@pytest.fixture(scope="module")
-def registry(tmp_path_factory: pytest.TempPathFactory, tiny_bundle: Path) -> Workspace:
-    """Two versions, the first of them champion."""
-    workspace = Workspace(tmp_path_factory.mktemp("registry"))
-    shutil.copy(Path(__file__).parents[2] / "params.yaml", workspace.params)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
-        for fingerprint in ("first", "second"):
-            register_version(
-                workspace, tiny_bundle, name=NAME, run_id=None, tags={"fingerprint": fingerprint}
-            )
-        move(workspace, NAME, action="promote", version="1", why="The first one.")
-    return workspace
-
-
-@pytest.fixture(autouse=True)
-def _own_registry(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
 
 
 def test_a_promotion_exchanges_the_model_for_the_next_request(registry: Workspace) -> None:

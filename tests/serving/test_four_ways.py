@@ -5,7 +5,6 @@ import contextlib
 import io
 import json
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -24,8 +23,7 @@ from PIL import Image as Pillow
 
 from giemsa.data.sources import open_source
 from giemsa.registry.prediction import Predictor
-from giemsa.registry.promotion import move
-from giemsa.registry.versions import register_version, resolve
+from giemsa.registry.versions import resolve
 from giemsa.serving.app import create_app
 from giemsa.serving.following import Follower
 from giemsa.serving.predicting import predict
@@ -37,17 +35,6 @@ pytestmark = pytest.mark.server
 # MLflow starts its server by the name of a program that lies beside Python.
 PATH = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
 NAME = "blood-cell-classifier"
-
-
-@pytest.fixture(scope="module")
-def registry(tmp_path_factory: pytest.TempPathFactory, tiny_bundle: Path) -> Workspace:
-    workspace = Workspace(tmp_path_factory.mktemp("registry"))
-    shutil.copy(Path(__file__).parents[2] / "params.yaml", workspace.params)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
-        register_version(workspace, tiny_bundle, name=NAME, run_id=None, tags={"fingerprint": "f00d"})
-        move(workspace, NAME, action="promote", version="1", why="The first one.")
-    return workspace
 
 
 @pytest.fixture(scope="module")
@@ -64,12 +51,10 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def expected(registry: Workspace, images: Path) -> list[dict[str, Any]]:
+def expected(two_versions: Workspace, images: Path) -> list[dict[str, Any]]:
     """What ``giemsa predict`` writes."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
-        predictor = Predictor(resolve("champion", registry))
-    out = registry.root / "predictions.parquet"
+    predictor = Predictor(resolve("champion", two_versions))
+    out = two_versions.root / "predictions.parquet"
     predict(open_source(images, predictor.scorer.image), predictor, out)
     rows: list[dict[str, Any]] = pq.read_table(out).to_pylist()
     assert len(rows) == 4
@@ -77,7 +62,7 @@ def expected(registry: Workspace, images: Path) -> list[dict[str, Any]]:
 
 
 @pytest.fixture(scope="module")
-def served(registry: Workspace) -> Iterator[str]:
+def served(two_versions: Workspace) -> Iterator[str]:
     """The address of ``mlflow models serve``."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -85,7 +70,7 @@ def served(registry: Workspace) -> Iterator[str]:
     command = [sys.executable, "-m", "mlflow", "models", "serve", "-m", f"models:/{NAME}@champion"]
     server = subprocess.Popen(
         [*command, "--env-manager", "local", "--host", "127.0.0.1", "--port", str(port)],
-        env={**os.environ, "MLFLOW_TRACKING_URI": registry.tracking_uri, "PATH": PATH},
+        env={**os.environ, "MLFLOW_TRACKING_URI": two_versions.tracking_uri, "PATH": PATH},
         stderr=subprocess.DEVNULL,
         start_new_session=True,
     )
@@ -110,23 +95,21 @@ def without(row: dict[str, Any], *names: str) -> dict[str, Any]:
 
 
 def test_the_web_application_says_the_same(
-    registry: Workspace, images: Path, expected: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+    two_versions: Workspace, images: Path, expected: list[dict[str, Any]]
 ) -> None:
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    app = create_app(registry, Follower("champion", registry), load_params(registry.params).serve)
+    app = create_app(two_versions, Follower("champion", two_versions), load_params(two_versions.params).serve)
     files = [("files", (file.name, file.read_bytes())) for file in sorted(images.iterdir())]
     with TestClient(app) as client:
         assert client.post("/predict", files=files).json() == expected
 
 
 def test_a_loaded_pyfunc_says_the_same(
-    registry: Workspace, images: Path, expected: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+    two_versions: Workspace, images: Path, expected: list[dict[str, Any]]
 ) -> None:
     import mlflow
     import pandas as pd
 
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    folder = resolve("champion", registry).bundle.parent.parent
+    folder = resolve("champion", two_versions).bundle.parent.parent
     table = pd.DataFrame({"image": [file.read_bytes() for file in sorted(images.iterdir())]})
     rows = mlflow.pyfunc.load_model(str(folder)).predict(table).to_dict("records")
     assert [without(row, "model", "data") for row in rows] == [without(row, "path") for row in expected]
