@@ -1,4 +1,4 @@
-"""Plant wrong labels among real cells and see which of them are listed as likely label errors.
+"""Plant wrong labels and other pictures among real cells and see which of them a model's features find.
 
     .venv/bin/python benchmarks/labels.py CELLS.zip --model models/frozen-head [--wrong 0.02] [--cells 20000]
 
@@ -11,10 +11,15 @@ from pathlib import Path
 
 import numpy as np
 from cells import parser_of, read
+from noncells import kinds
+from numpy.typing import NDArray
 
 from giemsa.curation.label_errors import label_errors
 from giemsa.curation.reading import load_views
 from giemsa.evaluation.scoring import Scorer
+from giemsa.evaluation.second_look import ALONE, solitude
+
+ROUNDS = 4  # in each, one picture of every kind stands among the cells
 
 
 def main() -> None:
@@ -41,6 +46,28 @@ def main() -> None:
     ):
         hits = len(planted & set(listed))
         print(f"  {name:24} recall {hits / len(planted):6.1%}  precision {hits / max(len(listed), 1):6.1%}")
+    contents = list(cells.values())
+    first = sorted({content: row for row, content in reversed(list(enumerate(contents)))}.values())
+    strangers(features[first], scorer, chosen.seed)
+
+
+def strangers(features: NDArray[np.float32], scorer: Scorer, seed: int) -> None:
+    """Print how many distinct cells, and how many other pictures among them, lie alone."""
+    others = {kind: scorer.activations(views)[1] for kind, views in kinds(ROUNDS, seed).items()}
+    alone = []
+    for number in range(ROUNDS):
+        among = np.concatenate([features, np.stack([each[number] for each in others.values()])])
+        found = solitude(among)
+        alone.append(found[len(features) :])
+    cells = np.sort(found[: len(features)])
+    print(f"beyond {ALONE} times what is usual: {(cells > ALONE).sum()} of {len(cells):,} cells", end="")
+    print(f" (the farthest at {', '.join(f'{value:.1f}' for value in cells[:-4:-1])})")
+    planted = np.stack(alone)
+    print(
+        f"  and {(planted > ALONE).sum()} of {planted.size} other pictures; by kind, the nearest of {ROUNDS}:"
+    )
+    for kind, nearest in zip(others, planted.min(axis=0), strict=True):
+        print(f"  {kind:24} {nearest:6.1f}")
 
 
 def mislabelled(paths: list[str], share: float, seed: int) -> tuple[list[str], set[str]]:

@@ -68,7 +68,7 @@ def test_what_was_measured_before_is_not_read_again(
     def read(path: Path) -> bytes:
         pytest.fail(f"{path} was read")
 
-    monkeypatch.setattr("giemsa.stages.ingest._bytes", read)
+    monkeypatch.setattr("giemsa.curation.measuring.original", read)
     run(workspace, image=IMAGE)
     assert read_manifest(workspace.manifest)["readable"].tolist() == [True, True]
 

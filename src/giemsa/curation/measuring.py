@@ -18,6 +18,7 @@ from giemsa.curation.reading import Picture, UnreadableError, crop, decode, quie
 from giemsa.curation.store import THUMBNAIL, Store
 from giemsa.data.manifest import MEASURED
 from giemsa.engine import spread
+from giemsa.errors import CheckFailedError
 from giemsa.settings import Engine, Image
 
 AHEAD = 16  # contents per worker that wait in memory
@@ -97,6 +98,19 @@ def _shrunk(pixels: NDArray[np.uint8], size: int | tuple[int, int]) -> NDArray[n
     return shrunk
 
 
+def original(file: Path) -> bytes:
+    """Read a file of a batch.
+
+    Raises:
+        CheckFailedError: if it is gone.
+    """
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        message = f'{file} cannot be read ({error.strerror}): bring it back with "dvc checkout data/raw.dvc".'
+        raise CheckFailedError(message) from None
+
+
 def _one_thread_each() -> None:
     """Keep OpenCV from splitting one picture over cores that other pictures keep busy."""
     import cv2
@@ -156,6 +170,16 @@ class Measurements:
                 assert known is not None
                 yield known
         self._store.flush()
+
+    def catch_up(self, files: Iterable[tuple[str | None, Path]]) -> None:
+        """Measure the files whose SHA-256 is not known yet; None stands for a file without bytes.
+
+        Raises:
+            CheckFailedError: if such a file is gone.
+        """
+        new = ((sha256, original(file)) for sha256, file in files if sha256 and sha256 not in self._store)
+        for _ in self.measure(new):
+            pass
 
     def views(self, kind: str, contents: Sequence[str]) -> NDArray[np.uint8]:
         """Give ``thumbnails`` or ``spectra`` of contents measured before, see ``Store.views``."""

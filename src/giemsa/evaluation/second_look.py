@@ -82,7 +82,15 @@ def _strangers(paths: list[str], groups: list[str], features: NDArray[np.float32
     _, distinct, picture = np.unique(groups, return_index=True, return_inverse=True)
     if len(distinct) < FEWEST:
         return
-    length = np.linalg.norm(features[distinct], axis=1, keepdims=True)
-    alone = isolation(features[distinct] / np.maximum(length, 1e-9))[picture]
+    alone = solitude(features[distinct])[picture]
     for row in sorted(np.flatnonzero(alone > ALONE), key=lambda row: paths[row]):
         yield Oddity(paths[row], "no cell by its features", round(float(alone[row]), 3))
+
+
+def solitude(features: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Say how far each picture lies from its nearest, over what is usual; ``ALONE`` is far.
+
+    Args:
+        features: of distinct pictures, shape ``(n, d)``; their lengths do not matter.
+    """
+    return isolation(features / np.maximum(np.linalg.norm(features, axis=1, keepdims=True), 1e-9))

@@ -12,7 +12,7 @@ from giemsa.curation.classes import write_classes
 from giemsa.curation.decisions import Decisions, decide, without_nan
 from giemsa.curation.duplicates import find_copies
 from giemsa.curation.gallery import write_gallery
-from giemsa.curation.measuring import Measurements
+from giemsa.curation.measuring import Measurements, original
 from giemsa.curation.verdicts import read_verdicts
 from giemsa.data.curated import CURATED, write_curated
 from giemsa.data.manifest import read_manifest
@@ -32,7 +32,9 @@ def run(workspace: Workspace, *, image: Image, deduplicate: Deduplicate, compute
     manifest = read_manifest(workspace.manifest)
     readable = manifest[manifest["readable"]].reset_index(drop=True)
     measurements = Measurements(workspace.measurements, image, compute.workers, engine=compute.engine)
-    _measure_unknown(readable, workspace.raw, measurements)
+    # Another machine may have measured them: the manifest came with DVC, the cache did not.
+    files = (workspace.raw / path for path in readable["path"].tolist())
+    measurements.catch_up(zip(readable["sha256"].tolist(), files, strict=True))
     copies = find_copies(readable, measurements.views, deduplicate, measurements.memory)
     decided = decide(readable, copies, deduplicate, image, read_verdicts(workspace.decisions))
     kept = decided.table["decision"] == "kept"
@@ -44,31 +46,12 @@ def run(workspace: Workspace, *, image: Image, deduplicate: Deduplicate, compute
     say(f"deduplicate: {kept.sum():,} of {len(manifest):,} images are kept")
 
 
-def _measure_unknown(readable: pd.DataFrame, raw: Path, measurements: Measurements) -> None:
-    """Measure what another machine measured: the manifest came with DVC, the cache did not."""
-    new = (
-        (sha256, _bytes(raw / path))
-        for sha256, path in zip(readable["sha256"], readable["path"], strict=True)
-        if sha256 not in measurements
-    )
-    for _ in measurements.measure(new):
-        pass
-
-
 def _rows(readable: pd.DataFrame, decided: pd.DataFrame, raw: Path) -> Iterator[dict[str, Any]]:
     told = without_nan(readable.assign(label=decided["label"], group=decided["group"]))
     names = [name for name in CURATED.names if name != "image"]
     for values in zip(*(told[name].tolist() for name in names), strict=True):
         row = dict(zip(names, values, strict=True))
-        yield row | {"image": _bytes(Path(f"{raw}/{row['path']}"))}
-
-
-def _bytes(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        message = f'{path} cannot be read ({error.strerror}): bring it back with "dvc checkout data/raw.dvc".'
-        raise CheckFailedError(message) from None
+        yield row | {"image": original(Path(f"{raw}/{row['path']}"))}
 
 
 def _report(folder: Path, manifest: pd.DataFrame, decided: Decisions, raw: Path) -> None:
@@ -85,7 +68,7 @@ def _report(folder: Path, manifest: pd.DataFrame, decided: Decisions, raw: Path)
         write_gallery(
             partial / "gallery.html",
             decided.groups,
-            lambda path: _bytes(raw / path),
+            lambda path: original(raw / path),
             drawn=bool(manifest["drawn"].all()),
             unreadable=broken,
         )

@@ -1,7 +1,5 @@
 """List what lies in data/raw: the manifest, one row per image that came in."""
 
-from pathlib import Path
-
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -32,26 +30,9 @@ def run(workspace: Workspace, *, image: Image, compute: Compute = HERE) -> None:
         say(f"ingest: {len(rows) - len(real):,} drawn images are left out, since there are real ones")
     rows = real if len(real) else rows
     measurements = Measurements(workspace.measurements, image, compute.workers, engine=compute.engine)
-    _measure_unknown(rows, workspace.raw, measurements)
+    paths = (workspace.raw / path for path in rows["path"].to_pylist())
+    measurements.catch_up(zip(rows["sha256"].to_pylist(), paths, strict=True))
     write_manifest(workspace.manifest, _joined(rows, measurements.table(rows["sha256"])))
-
-
-def _measure_unknown(rows: pa.Table, raw: Path, measurements: Measurements) -> None:
-    unknown = (
-        (sha256, _bytes(raw / path))
-        for sha256, path in zip(rows["sha256"].to_pylist(), rows["path"].to_pylist(), strict=True)
-        if sha256 is not None and sha256 not in measurements
-    )
-    for _ in measurements.measure(unknown):
-        pass
-
-
-def _bytes(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        message = f'{path} cannot be read ({error.strerror}): bring it back with "dvc checkout data/raw.dvc".'
-        raise CheckFailedError(message) from None
 
 
 def _joined(rows: pa.Table, known: pa.Table) -> pa.Table:
