@@ -15,7 +15,7 @@ LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 def serve_model(
     host: Annotated[
         str, typer.Option(help="The address to listen on; beyond loopback GIEMSA_TOKEN is needed.")
-    ] = ("127.0.0.1"),
+    ] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=1, max=65535, help="The port to listen on.")] = 8000,
     model: Annotated[
         str, typer.Option("--model", help="A folder, or a registry reference; an alias is followed.")

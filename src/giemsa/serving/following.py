@@ -6,7 +6,7 @@ import threading
 from typing import Any
 
 from giemsa.registry.connection import connect, plain_reason
-from giemsa.registry.prediction import Predictor, ResolvedModel
+from giemsa.registry.prediction import Predictor
 from giemsa.registry.versions import aliases, find, resolve, versions
 from giemsa.serving.refusals import UnavailableError
 from giemsa.workspace import Workspace
@@ -35,12 +35,11 @@ class Follower:
         self._workspace = workspace
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._follow, name="follower", daemon=True)
-        self._moves = resolve(reference, workspace).registered
         self.current = self._load()
 
     def start(self) -> None:
         """Begin to follow; a folder never moves."""
-        if self._moves:
+        if self.current.model.registered:
             self._thread.start()
 
     def stop(self) -> None:
@@ -95,8 +94,7 @@ class Follower:
                     log.warning("still serving %s: %s", self.current.model.version, trouble)
 
     def _load(self) -> Predictor:
-        model: ResolvedModel = resolve(self._reference, self._workspace)
-        return Predictor(model)
+        return Predictor(resolve(self._reference, self._workspace))
 
 
 def _described(

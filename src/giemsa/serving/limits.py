@@ -15,8 +15,6 @@ from giemsa.settings import Serve
 
 OPEN = ("/", "/healthz", "/static/")
 WRITES = {"POST", "PUT", "PATCH", "DELETE"}
-
-
 RETRY = {"retry-after": "1"}
 
 
