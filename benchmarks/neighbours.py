@@ -33,8 +33,8 @@ class Way:
 
 WAYS = (
     Way("giemsa", "giemsa", None, 10**9),
-    Way("FAISS, multi-index", "multi", FAISS, 10**6),
-    Way("FAISS, flat", "flat", FAISS, 10**5),
+    Way("FAISS, multi-index", "multi", FAISS, 10**5),
+    Way("FAISS, flat", "flat", FAISS, 10**6),
     Way("brute force, NumPy", "brute", None, 10**5),
 )
 
