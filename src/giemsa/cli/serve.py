@@ -9,6 +9,8 @@ import typer
 from giemsa.cli.app import app
 
 LOOPBACK = {"127.0.0.1", "::1", "localhost"}
+# Longer than clients and proxies keep an idle connection: none is closed while a request is under way.
+KEEP_ALIVE_S = 75
 
 
 @app.command("serve")
@@ -45,4 +47,5 @@ def serve_model(
     typer.echo(
         f"{follower.current.model.version} answers on http://{host}:{port} (Ctrl-C stops it).", err=True
     )
-    uvicorn.run(create_app(workspace, follower, serve, token=token), host=host, port=port, log_level="info")
+    application = create_app(workspace, follower, serve, token=token)
+    uvicorn.run(application, host=host, port=port, log_level="info", timeout_keep_alive=KEEP_ALIVE_S)
