@@ -100,7 +100,7 @@ def train_together(task: Task, compute: Compute, on_epoch: OnEpoch) -> list[tupl
     hired = ray.remote(num_cpus=1, scheduling_strategy="SPREAD")(Trainer)
     trainers = [hired.remote() for _ in range(compute.trainers)]
     try:
-        fetch([trainer.__ray_ready__.remote() for trainer in trainers])  # one that starts may take a free port
+        fetch([trainer.__ray_ready__.remote() for trainer in trainers])  # else one that starts takes a port
         addresses = fetch([trainer.address.remote() for trainer in trainers])
         shared = ray.put(task)
         results = [trainer.run.remote(shared, rank, addresses, told) for rank, trainer in enumerate(trainers)]
