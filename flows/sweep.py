@@ -1,26 +1,22 @@
 """The ``sweep`` flow: a grid of parameters, each point an experiment of DVC's own, side by side in MLflow."""
 
-import hashlib
 import itertools
-import json
 import re
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from prefect import flow, task
+from prefect import flow
 from prefect.artifacts import create_table_artifact
-from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State
 from prefect.runtime import flow_run
 from prefect.states import Completed, Failed
 from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 
-from flows.commands import run
 from flows.notifying import notify_of_failure
 from flows.parameters import override
-from flows.reproducing import may_pass, state_of
+from flows.points import Point, Value, experiment, experiments, train
 from flows.running import settle_in
 from giemsa.errors import GiemsaError, UsageError
 from giemsa.registry.connection import connect
@@ -29,12 +25,9 @@ from giemsa.workspace import Workspace, find_workspace
 
 DAY_S = 24 * 3600
 DECIMALS = 4
-TRIES = 30
 STAGES = {"cnn": "train", "fine-tuned": "fine-tune"}
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*")
 
-Value = bool | int | float | str | list[Any]
-Point = dict[str, Value]
 Grid = dict[str, list[Value]]
 
 
@@ -122,33 +115,6 @@ def train_all(points: list[Point], name: str, model: str, root: Path) -> State[N
     return Completed()
 
 
-def experiment(name: str, point: Point) -> str:
-    """Name a point's experiment in DVC: the same point of the same sweep has the same name."""
-    digest = hashlib.sha256(json.dumps(point, sort_keys=True).encode()).hexdigest()
-    return f"{name}-{digest[:8]}"
-
-
-@task(
-    task_run_name="{name}",
-    cache_policy=NO_CACHE,
-    retries=TRIES,
-    retry_delay_seconds=5,
-    retry_jitter_factor=1.0,
-    retry_condition_fn=may_pass,
-)
-def train(name: str, point: Point, stage: str, root: Path) -> State[None]:
-    """Train one point in a folder of its own; it is tried again only while another DVC prepares its own."""
-    if name in experiments(root):
-        return Completed(name="Cached", message="It was trained before.")
-    values = [f"--set-param={key}={json.dumps(value, separators=(',', ':'))}" for key, value in point.items()]
-    workspace = Workspace(root)
-    weights = [f"--copy-paths={file.relative_to(root)}" for file in workspace.weights.glob("*.h5")]
-    # All points are tracked in one place; each would else have a database in its own folder.
-    command = ["env", f"MLFLOW_TRACKING_URI={workspace.tracking_uri}", "dvc", "exp", "run", "--temp"]
-    ended = run([*command, "--name", name, *values, *weights, stage], root)
-    return state_of(stage, ended) if ended.code else Completed(message=f"{name} is trained.")
-
-
 def compare(points: Sequence[Point], name: str, model: str, workspace: Workspace) -> list[dict[str, Any]]:
     """Show the points that were trained side by side, best first, and mark their runs in MLflow.
 
@@ -164,11 +130,6 @@ def compare(points: Sequence[Point], name: str, model: str, workspace: Workspace
     if rows:
         create_table_artifact(rows, key="sweep", description=f"{model} on the validation cells, best first.")
     return rows
-
-
-def experiments(root: Path) -> set[str]:
-    """Name the experiments that DVC holds of the commit that the project stands on."""
-    return set(run(["dvc", "exp", "list", "--name-only"], root).lines)
 
 
 def _result(workspace: Workspace, point: Point, *, sweep: str, experiment: str, model: str) -> dict[str, Any]:

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from flows.sweep import Point, check, experiment
+from flows.points import Point, experiment
+from flows.sweep import check
 from giemsa.errors import UsageError
 from giemsa.workspace import Workspace
 from tests.flows.support import CONFIG, Services
@@ -85,6 +86,14 @@ def git(root: Path, *arguments: str) -> str:
     return done.stdout
 
 
+def compute_on(root: Path, engine: str) -> None:
+    """Say in ``params.yaml`` where to compute."""
+    yaml = YAML()
+    params = yaml.load(root / "params.yaml")
+    params["compute"] |= {"engine": engine, "workers": 2}
+    yaml.dump(params, root / "params.yaml")
+
+
 def tagged(root: Path) -> list[tuple[str, str]]:
     """Give each marked run's sweep and point, as MLflow holds them."""
     code = (
@@ -100,10 +109,11 @@ def tagged(root: Path) -> list[tuple[str, str]]:
 
 @pytest.mark.server
 @pytest.mark.xdist_group("services")
-def test_points_are_trained_beside_the_project_and_stand_side_by_side(
+def test_points_are_trained_by_ray_beside_the_project_and_known_to_this_machine_afterwards(
     services: Services, split_project: Project
 ) -> None:
     root = split_project.root
+    compute_on(root, "ray")
     known = services.deployment("sweep")
     kept = ("flow_id", "entrypoint", "work_pool_name", "parameter_openapi_schema")
     there = {"prefect.deployments.steps.set_working_directory": {"directory": str(root)}}
@@ -129,6 +139,7 @@ def test_points_are_trained_beside_the_project_and_stand_side_by_side(
     points = [f"train.learning_rate={rate} train.widths=[8]" for rate in (0.01, 0.02)]
     assert tagged(root) == [("rates", point) for point in points]
 
+    compute_on(root, "local")
     again = run()
     (same,) = services.post("/artifacts/filter", artifacts={"flow_run_id": {"any_": [again]}})
     assert json.loads(same["data"]) == rows
