@@ -57,10 +57,11 @@ def sweep(
         connect(workspace)  # Its database is made once, before several points would make it at once.
     except GiemsaError as error:
         return Failed(message=str(error))
-    train_all.with_options(task_runner=_runner(compute, at_once))(points, name, model, workspace.root)
+    in_parallel = train_all.with_options(task_runner=_runner(compute, at_once))
+    ended = in_parallel(points, name, model, workspace.root, return_state=True)
     rows = compare(points, name, model, workspace)
     if not rows:
-        return Failed(message=f"None of {len(points)} points was trained: their task runs say why.")
+        return Failed(message=f"None of {len(points)} points was trained: {ended.message}")
     done = f"{len(rows)} of {len(points)} points of {name}"
     return (Completed if len(rows) == len(points) else Failed)(
         message=f"{done}; best: {rows[0]['experiment']}."
@@ -112,7 +113,8 @@ def train_all(points: list[Point], name: str, model: str, root: Path) -> State[N
     futures = [train.submit(experiment(name, point), point, STAGES[model], root) for point in points]
     for future in futures:
         future.wait()
-    return Completed()
+    lost = [str(future.state.message) for future in futures if future.state.is_crashed()]
+    return Failed(message=lost[0]) if lost else Completed(message="their task runs say why.")
 
 
 def compare(points: Sequence[Point], name: str, model: str, workspace: Workspace) -> list[dict[str, Any]]:

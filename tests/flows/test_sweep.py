@@ -73,6 +73,8 @@ def split_project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     YAML().dump(params, root / "params.yaml")
     project = Project(root)
     git(root, "init", "--quiet")
+    git(root, "config", "user.name", "giemsa")
+    git(root, "config", "user.email", "giemsa@localhost")
     project.run("giemsa", "ingest", str(write_cells(root.parent / "cells", CLASSES, 24)))
     project.run("dvc", "repro", "split")
     git(root, "add", "--all")
@@ -81,8 +83,7 @@ def split_project(tmp_path_factory: pytest.TempPathFactory) -> Project:
 
 
 def git(root: Path, *arguments: str) -> str:
-    someone = ["-c", "user.name=giemsa", "-c", "user.email=giemsa@localhost"]
-    done = subprocess.run(["git", *someone, *arguments], cwd=root, check=True, capture_output=True, text=True)
+    done = subprocess.run(["git", *arguments], cwd=root, check=True, capture_output=True, text=True)
     return done.stdout
 
 
