@@ -147,7 +147,7 @@ def test_both_networks_together_say_the_mean_of_what_each_says(tmp_path: Path, t
     np.testing.assert_allclose(both.score(views).logits, np.mean(calibrated, axis=0), atol=1e-3)
     assert both.info.params["members"] == {"cnn": cnn.info.params, "fine-tuned": tuned.info.params}
     assert (both.info.data, both.info.pretrained, both.info.drawn) == (cnn.info.data, False, True)
-    assert both.info.weights == "cnn: random, trained from scratch; fine-tuned: random: no pretrained weights"
+    assert both.info.weights == "those of cnn and fine-tuned: none pretrained"
     assert both.info.rejection
     assert not read_history(workspace.model("ensemble"))
     assert not told["ensemble"].epochs

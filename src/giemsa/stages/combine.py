@@ -32,12 +32,13 @@ def run(workspace: Workspace, *, image: Image, reject: Reject) -> None:
     networks = [load_network(folder) for folder in folders]
     network = ensemble(networks, [info.temperature for info in members], size=image.size)
     first = members[0]
+    pretrained = any(each.pretrained for each in members)
     info = first.model_copy(
         update={
             "name": NAME,
             "family": "ensemble",
-            "weights": "; ".join(f"{each.name}: {each.weights}" for each in members),
-            "pretrained": any(each.pretrained for each in members),
+            "weights": f"those of {' and '.join(MEMBERS)}" + ("" if pretrained else ": none pretrained"),
+            "pretrained": pretrained,
             "params": {"seed": first.params["seed"], "members": {each.name: each.params for each in members}},
             "parameters": network.count_params(),
             "temperature": 1.0,
