@@ -61,7 +61,8 @@ def sweep(
     ended = in_parallel(points, name, model, workspace.root, return_state=True)
     rows = compare(points, name, model, workspace)
     if not rows:
-        return Failed(message=f"None of {len(points)} points was trained: {ended.message}")
+        why = ended.message or "their task runs say why."
+        return Failed(message=f"None of {len(points)} points was trained: {why}")
     done = f"{len(rows)} of {len(points)} points of {name}"
     return (Completed if len(rows) == len(points) else Failed)(
         message=f"{done}; best: {rows[0]['experiment']}."
@@ -114,7 +115,7 @@ def train_all(points: list[Point], name: str, model: str, root: Path) -> State[N
     for future in futures:
         future.wait()
     lost = [str(future.state.message) for future in futures if future.state.is_crashed()]
-    return Failed(message=lost[0]) if lost else Completed(message="their task runs say why.")
+    return Failed(message=lost[0]) if lost else Completed()
 
 
 def compare(points: Sequence[Point], name: str, model: str, workspace: Workspace) -> list[dict[str, Any]]:

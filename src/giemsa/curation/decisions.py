@@ -27,6 +27,7 @@ NEEDED = (
     "contrast",
 )
 TABLE = ("path", "label", "decision", "reason", "group", "by")
+ALONE = "the only one"
 
 
 @dataclass(frozen=True)
@@ -94,7 +95,7 @@ def decide(
 def _kept(alone: pd.DataFrame, rows: NDArray[np.int64]) -> pd.DataFrame:
     """Give the rows of ``Decisions.table`` of images without copies of which nobody said anything."""
     label = alone["label"].where(alone["label"] != "", None)
-    told = alone[["path"]].assign(label=label, decision="kept", reason="the only one")
+    told = alone[["path"]].assign(label=label, decision="kept", reason=ALONE)
     return told.assign(group=alone["path"], by="giemsa").set_index(rows)
 
 
@@ -182,7 +183,7 @@ class _Picture:
         if self.conflict:
             return f"the same picture under different labels: {', '.join(self.labels)}"
         if row["path"] in self.kept:
-            return "the only one" if len(self.images) == 1 else f"the best of {len(self.images):,} copies"
+            return ALONE if len(self.images) == 1 else f"the best of {len(self.images):,} copies"
         if not self.kept:
             return "a person dropped every other copy"
         equal = row["pixel_hash"] == self.reference["pixel_hash"]

@@ -52,7 +52,7 @@ def remembered_pairs(file: Path | None, hashes: Hashes, queries: Hashes, radius:
     if file is None:
         return pairs_within(hashes, queries, radius)
     found, asked, known = _recall_pairs(file, hashes, queries)
-    for some, others in ((known | True, ~asked), (~known, asked)):
+    for some, others in ((np.ones_like(known), ~asked), (~known, asked)):
         left, right = pairs_within(hashes[some], queries[others], radius)
         found.append((np.flatnonzero(others)[left], np.flatnonzero(some)[right]))
     left, right = (np.concatenate(ends) for ends in zip(*found, strict=True))
