@@ -1,12 +1,13 @@
 """How much do the figures owe to the seed? The same recipes, cells and split, trained anew from several.
 
     .venv/bin/python benchmarks/seeds.py [--seeds 1 2 3] [--minutes 15] [--at-once 1]
+        [--pictures FOLDER] [--smears SOURCE]
 
 Run it in a project after ``dvc repro split``. The minutes are shared evenly by the CNN and the fine-tuning;
-both together cost no more. Each seed is trained and evaluated by the stages themselves, in a process and a
-folder of its own; the project's models, reports and MLflow runs stay as they are. Nothing is chosen by these
-figures: they are of the test split. With ``--at-once 2`` two seeds share the cores; budgets are counted in
-work, so the figures are the same.
+both together cost no more, and they alone decide how many epochs there are. Each seed is trained and
+evaluated by the stages themselves, in a process and a folder of its own; the project's models, reports and
+MLflow runs stay as they are. Nothing is chosen by these figures: they are of the test split. With
+``--at-once 2`` two seeds share the cores; budgets are counted in work, so the figures are the same.
 """
 
 import argparse
@@ -41,7 +42,7 @@ MODELS = ("cnn", "fine-tuned", "ensemble")
 Figures = dict[str, dict[str, float]]
 
 
-def train(root: Path, seed: int, minutes: float) -> Figures:
+def train(root: Path, seed: int, options: argparse.Namespace) -> Figures:
     """Train and evaluate in ``root``, a folder that looks like a project."""
     from giemsa.evaluation.scoring import Scorer
     from giemsa.stages import combine, evaluate, fine_tune
@@ -49,7 +50,7 @@ def train(root: Path, seed: int, minutes: float) -> Figures:
     from giemsa.workspace import Workspace
 
     workspace, params = Workspace(root), load_params(root / "params.yaml")
-    changes: dict[str, Any] = {"seed": seed, "budget_minutes": minutes / 2}
+    changes: dict[str, Any] = {"seed": seed, "budget_minutes": options.minutes / 2, "max_epochs": 1000}
     common: dict[str, Any] = {"image": params.image, "reject": params.reject}
     from_scratch.run(workspace, train=params.train.model_copy(update=changes), **common)
     fine_tune.run(workspace, fine_tune=params.fine_tune.model_copy(update=changes), **common)
@@ -57,7 +58,7 @@ def train(root: Path, seed: int, minutes: float) -> Figures:
     shutil.rmtree(workspace.model("frozen-head"))
     evaluate.run(workspace, image=params.image, evaluate=params.evaluate)
     found = json.loads((workspace.evaluation / "metrics.json").read_text())["models"]
-    views = np.concatenate(list(kinds(60, seed=0).values()))
+    views = np.concatenate(list(kinds(60, 0, options.pictures, options.smears).values()))
     strangers = {name: Scorer(workspace.model(name)).score(views).rejected for name in MODELS}
     return {name: {**found[name], "strangers": float(strangers[name].mean())} for name in MODELS}
 
@@ -90,11 +91,13 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
     parser.add_argument("--minutes", type=float, default=15.0)
     parser.add_argument("--at-once", type=int, default=1)
+    parser.add_argument("--pictures", type=Path, help="a folder of pictures that are no cells")
+    parser.add_argument("--smears", type=Path, help="published 360 x 363 pictures, for their corners")
     parser.add_argument("--one", type=int, help=argparse.SUPPRESS)
     parser.add_argument("--root", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.one is not None:
-        print(json.dumps(train(options.root, options.one, options.minutes)))
+        print(json.dumps(train(options.root, options.one, options)))
         return
     with ThreadPoolExecutor(options.at_once) as pool:
         rows = list(pool.map(lambda seed: measured(seed, sys.argv[1:]), options.seeds))

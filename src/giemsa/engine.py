@@ -51,7 +51,7 @@ def spread(
     """
     if engine == "ray":
         return _on_ray(function, items, workers, ahead, prepare)
-    return _in_threads(function, items, workers or os.cpu_count() or 1, ahead, prepare)
+    return _in_threads(function, items, workers or len(os.sched_getaffinity(0)), ahead, prepare)
 
 
 def _in_threads(

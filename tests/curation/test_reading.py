@@ -9,7 +9,15 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image as Pillow
 
-from giemsa.curation.reading import UnreadableError, crop, decode, load_views, quiet, view
+from giemsa.curation.reading import (
+    UnreadableError,
+    crop,
+    decode,
+    load_views,
+    quiet,
+    read_view,
+    view,
+)
 from giemsa.settings import Image
 
 IMAGE = Image(size=96, crop_px=200, max_pixels=1_000_000, max_bytes=1_000_000)
@@ -152,6 +160,44 @@ def test_a_large_picture_is_seen_through_its_centre() -> None:
     pixels = np.zeros((360, 363, 3), np.uint8)
     pixels[80:280, 81:281] = 255
     assert (view(pixels, IMAGE) == 255).all()
+
+
+@given(
+    height=st.integers(20, 900),
+    width=st.integers(20, 900),
+    side=st.integers(16, 64),
+    cut=st.integers(40, 500),
+)
+def test_a_jpeg_that_its_decoder_shrinks_shows_what_it_shows_in_full(
+    height: int, width: int, side: int, cut: int
+) -> None:
+    image = IMAGE.model_copy(update={"size": side, "crop_px": cut})
+    y, x = np.mgrid[:height, :width]
+    smooth = np.stack([x * 255 // width, y * 255 // height, x * 0 + 99], axis=2).astype(np.uint8)
+    content = encoded(Pillow.fromarray(smooth), "JPEG", quality=98)
+    step = 255 * min(cut, height, width) / side / min(height, width)  # between neighbours in the view
+    difference = read_view(content, image).astype(int) - view(decode(content, image).rgb, image)
+    assert difference.shape == (side, side, 3)
+    assert np.abs(difference).max() <= step + 6
+
+
+@pytest.mark.parametrize("turn", [1, 6])
+def test_a_large_picture_is_the_same_view_whatever_its_file(turn: int) -> None:
+    pixels = np.zeros((800, 900, 3), np.uint8)
+    pixels[300:500, 350:550] = colours(200, 200)
+    exif = Pillow.Exif()
+    exif[0x0112] = turn
+    expected = np.rot90(view(pixels, IMAGE), -1 if turn == 6 else 0)
+    for kind, nearly in (("PNG", 0), ("JPEG", 12)):
+        seen = read_view(encoded(Pillow.fromarray(pixels), kind, exif=exif, quality=95), IMAGE)
+        assert np.abs(seen.astype(int) - expected).mean() <= nearly
+
+
+@pytest.mark.parametrize("tenths", range(10))
+def test_a_large_jpeg_that_ends_early_has_no_view(tenths: int) -> None:
+    content = encoded(Pillow.fromarray(colours(800, 900)), "JPEG")
+    with pytest.raises(UnreadableError), quiet():
+        read_view(content[: len(content) * tenths // 10], IMAGE)
 
 
 def test_views_keep_their_order() -> None:

@@ -41,18 +41,18 @@ def test_a_cell_scores_the_same_bits_in_any_company(
     tiny_bundle: Path, views: NDArray[np.uint8], size: int
 ) -> None:
     whole = Scorer(tiny_bundle).score(views)
-    scorer = Scorer(tiny_bundle, workers=1)
+    scorer = Scorer(tiny_bundle, pooled=False)
     parts = [scorer.score(views[start : start + size]) for start in range(0, len(views), size)]
     np.testing.assert_array_equal(np.concatenate([part.logits for part in parts]), whole.logits)
     np.testing.assert_array_equal(np.concatenate([part.features for part in parts]), whole.features)
 
 
 def test_many_threads_may_share_one_scorer(tiny_bundle: Path, views: NDArray[np.uint8]) -> None:
-    scorer = Scorer(tiny_bundle, workers=2)
     with ThreadPoolExecutor(4) as pool:
-        answers = list(pool.map(scorer.score, [views] * 8))
-    for answer in answers:
-        np.testing.assert_array_equal(answer.logits, answers[0].logits)
+        pooled = list(pool.map(Scorer(tiny_bundle).score, [views] * 8))
+        alone = list(pool.map(Scorer(tiny_bundle, pooled=False).score, [views] * 8))
+    for answer in pooled + alone:
+        np.testing.assert_array_equal(answer.logits, pooled[0].logits)
 
 
 def test_no_cells_give_no_scores(tiny_bundle: Path) -> None:

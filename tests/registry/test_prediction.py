@@ -16,7 +16,7 @@ from giemsa.registry.prediction import Predictor, ResolvedModel
 
 @pytest.fixture(scope="module")
 def predictor(tiny_bundle: Path) -> Predictor:
-    return Predictor(ResolvedModel(tiny_bundle, "tiny", "0" * 64), workers=1)
+    return Predictor(ResolvedModel(tiny_bundle, "tiny", "0" * 64), pooled=False)
 
 
 def test_rows_come_in_the_images_order_and_do_not_depend_on_neighbours(predictor: Predictor) -> None:

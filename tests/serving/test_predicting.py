@@ -18,6 +18,7 @@ from giemsa.errors import UsageError
 from giemsa.registry.prediction import Predictor, Row
 from giemsa.serving import predicting
 from giemsa.serving.predicting import ROWS_PER_PART, predict
+from giemsa.settings import HERE
 from tests.serving.conftest import jpeg
 
 
@@ -99,10 +100,9 @@ def test_an_interrupted_run_goes_on_without_scoring_twice(
                 raise KeyboardInterrupt
             yield item
 
-    monkeypatch.setattr("os.sched_getaffinity", lambda _: range(0))
     monkeypatch.setattr(source, "items", dying)
     with pytest.raises(KeyboardInterrupt):
-        predict(source, predictor, tmp_path / "out.csv")
+        predict(source, predictor, tmp_path / "out.csv", HERE.model_copy(update={"workers": 1}))
     assert not (tmp_path / "out.csv").exists()
     kept = sorted((tmp_path / ".out.csv.parts").glob("*.arrow"))
     assert [read_table(part).num_rows for part in kept] == [2]

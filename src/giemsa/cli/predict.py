@@ -32,7 +32,7 @@ def predict_source(
 
     check_ending(out)
     workspace = find_workspace()
-    predictor = Predictor(resolve(model, workspace))
+    predictor = Predictor(resolve(model, workspace), pooled=False)
     compute = params_or_defaults(workspace.params).compute
     table = predict(open_source(source, predictor.scorer.image), predictor, out, compute)
     typer.echo(f"{out}: {_summary(table)}, scored by {predictor.model.version}.")

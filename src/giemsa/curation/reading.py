@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 import simplejpeg
 from numpy.typing import NDArray
@@ -28,6 +29,7 @@ TURNS = {
     7: Pillow.Transpose.TRANSVERSE,
     8: Pillow.Transpose.ROTATE_90,
 }
+SHRINKS = (1, 2, 4, 8)
 DEEP_MODES = ("I", "I;16", "I;16B", "I;16L", "I;16N", "F")
 
 
@@ -129,12 +131,34 @@ def upright_rgb(picture: Pillow.Image) -> Pillow.Image:
     return rgb if turn is None else rgb.transpose(turn)
 
 
-def view(rgb: NDArray[np.uint8], image: Image) -> NDArray[np.uint8]:
-    """Cut out what a network sees: the one preprocessing of training, evaluation, prediction and serving.
+def read_view(content: bytes | NDArray[np.uint8], image: Image) -> NDArray[np.uint8]:
+    """Read what a network sees of a picture: the one preprocessing of training, evaluation and prediction.
 
-    The centre ``crop_px`` square, only where both sides exceed it, then resized with Pillow's bicubic filter,
-    which widens when shrinking and so does not alias. Of Pillow's six filters it comes nearest to the
-    published 96-pixel cells (mean difference of 2.4 grey levels, JPEG noise included).
+    It is the ``view`` of the decoded picture; of a JPEG that is to be shrunk to a half, a quarter, an eighth
+    or less, the decoder itself makes that first step, for half of the time and a fraction of the memory.
+
+    Raises:
+        UnreadableError: if it is no picture, too large, truncated or damaged.
+    """
+    if isinstance(content, np.ndarray):
+        return view(_pixels(content, image), image)
+    with _opened(content, image) as (picture, _):
+        smaller = min(picture.size)
+        seen = min(smaller, image.crop_px)
+        shrink = max(each for each in SHRINKS if each == 1 or each * image.size <= seen)
+        rgb = _plain_jpeg(content, picture, shrink)
+        if rgb is None:
+            picture.load()
+            return view(upright_pixels(picture), image)
+        return _fit(rgb if seen == smaller else crop(rgb, seen // shrink), image.size)
+
+
+def view(rgb: NDArray[np.uint8], image: Image) -> NDArray[np.uint8]:
+    """Cut out what a network sees of a picture's pixels.
+
+    The centre ``crop_px`` square, only where both sides exceed it, then brought to ``size``: shrunk to the
+    mean of each area, which does not alias, and comes as near to the published 96-pixel cells as Pillow's
+    bicubic filter does in three times the time; enlarged, in either direction, by that filter.
 
     Args:
         rgb: pixels of shape ``(height, width, 3)``, uint8.
@@ -143,11 +167,17 @@ def view(rgb: NDArray[np.uint8], image: Image) -> NDArray[np.uint8]:
     Returns:
         Pixels of shape ``(size, size, 3)``, uint8.
     """
-    cut = np.ascontiguousarray(crop(rgb, image.crop_px))
-    if cut.shape[:2] == (image.size, image.size):
-        return cut
-    resized = Pillow.fromarray(cut).resize((image.size, image.size), Pillow.Resampling.BICUBIC)
-    return np.asarray(resized)
+    return _fit(crop(rgb, image.crop_px), image.size)
+
+
+def _fit(rgb: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
+    if rgb.shape[:2] == (size, size):
+        return np.ascontiguousarray(rgb)
+    if min(rgb.shape[:2]) >= size:
+        return np.asarray(cv2.resize(rgb, (size, size), interpolation=cv2.INTER_AREA), np.uint8)
+    return np.asarray(
+        Pillow.fromarray(np.ascontiguousarray(rgb)).resize((size, size), Pillow.Resampling.BICUBIC)
+    )
 
 
 def crop(pixels: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
@@ -171,7 +201,7 @@ def load_views(contents: Sequence[bytes | NDArray[np.uint8]], image: Image) -> N
     views = np.empty((len(contents), image.size, image.size, 3), dtype=np.uint8)
 
     def load(row: int) -> None:
-        views[row] = view(decode(contents[row], image).rgb, image)
+        views[row] = read_view(contents[row], image)
 
     with quiet(), ThreadPoolExecutor(os.cpu_count()) as pool:
         for _ in pool.map(load, range(len(contents))):
@@ -179,16 +209,24 @@ def load_views(contents: Sequence[bytes | NDArray[np.uint8]], image: Image) -> N
     return views
 
 
-def _plain_jpeg(content: bytes, picture: ImageFile.ImageFile) -> NDArray[np.uint8] | None:
-    """Decode an upright JPEG in colour in two thirds of Pillow's time to the same pixels.
+def _plain_jpeg(content: bytes, picture: ImageFile.ImageFile, shrink: int = 1) -> NDArray[np.uint8] | None:
+    """Decode an upright JPEG in colour in two thirds of Pillow's time, at full size to the same pixels.
 
     None where it is another picture, or where the decoder has so much as a warning: then Pillow decides.
+
+    Args:
+        content: the file's bytes.
+        picture: the same, its header read.
+        shrink: one of ``SHRINKS``, what the sides are divided by, rounded up.
     """
     if picture.format != "JPEG" or picture.mode != "RGB" or _orientation(picture) != 1:
         return None
-    room = np.empty((picture.height, picture.width, 3), np.uint8)
+    height, width = -(-picture.height // shrink), -(-picture.width // shrink)
+    room = np.empty((height, width, 3), np.uint8)
     try:
-        rgb: NDArray[np.uint8] = simplejpeg.decode_jpeg(content, "RGB", strict=True, buffer=room)
+        rgb: NDArray[np.uint8] = simplejpeg.decode_jpeg(
+            content, "RGB", min_height=height, min_width=width, min_factor=shrink, strict=True, buffer=room
+        )
     except ValueError:
         return None
     return rgb

@@ -53,20 +53,22 @@ class Scorer:
 
     Args:
         bundle: the model's folder.
-        workers: interpreters that run side by side; 0 for one per core.
+        pooled: score on threads of its own, one per core; else on whichever thread asks, which then keeps
+            an interpreter: for callers that decode and score on one thread per core.
 
     Raises:
         UsageError: if the folder holds no model, an unreadable one or one that another version wrote.
     """
 
-    def __init__(self, bundle: Path, *, workers: int = 0) -> None:
+    def __init__(self, bundle: Path, *, pooled: bool = True) -> None:
         self.info = read_info(bundle)
         self.classes = self.info.classes
         self.image = self.info.image
         self._rejection = Rejection.load(bundle, self.info.rejection)
         self._model = _read(bundle / "network.tflite")
         self._local = threading.local()
-        self._pool = ThreadPoolExecutor(workers or len(os.sched_getaffinity(0)), thread_name_prefix="scorer")
+        cores = len(os.sched_getaffinity(0))
+        self._map = ThreadPoolExecutor(cores, thread_name_prefix="scorer").map if pooled else map
         self._try(bundle)
 
     def score(self, views: NDArray[np.uint8]) -> Scores:
@@ -112,7 +114,7 @@ class Scorer:
         if not len(views):  # LiteRT takes no empty batch, but it alone knows the shapes
             return tuple(each[:0] for each in self._each(work, np.zeros((1, *views.shape[1:]), np.uint8)))
         shares = (views[start : start + SHARE] for start in range(0, len(views), SHARE))
-        return tuple(map(np.concatenate, zip(*self._pool.map(work, shares), strict=True)))
+        return tuple(map(np.concatenate, zip(*self._map(work, shares), strict=True)))
 
     def _everything(self, share: NDArray[np.uint8]) -> tuple[NDArray[Any], ...]:
         return *self._run(share), appearance(share)

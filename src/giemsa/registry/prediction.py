@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from giemsa.curation.reading import UnreadableError, decode, view
+from giemsa.curation.reading import UnreadableError, read_view
 from giemsa.evaluation.scoring import Scorer, Scores
 
 Content = bytes | NDArray[np.uint8]
@@ -39,15 +39,15 @@ class Predictor:
 
     Args:
         model: what to score with.
-        workers: threads that score; 0 for one per core.
+        pooled: score on threads of its own, see ``Scorer``.
 
     Raises:
         UsageError: if the model's folder is not whole.
     """
 
-    def __init__(self, model: ResolvedModel, *, workers: int = 0) -> None:
+    def __init__(self, model: ResolvedModel, *, pooled: bool = True) -> None:
         self.model = model
-        self.scorer = Scorer(model.bundle, workers=workers)
+        self.scorer = Scorer(model.bundle, pooled=pooled)
         self.classes = self.scorer.classes
 
     def predict(self, contents: Sequence[Content]) -> list[Row]:
@@ -62,7 +62,7 @@ class Predictor:
     def view(self, content: Content) -> NDArray[np.uint8] | str:
         """Decode one image into what the network sees, or say why it cannot be read."""
         try:
-            return view(decode(content, self.scorer.image).rgb, self.scorer.image)
+            return read_view(content, self.scorer.image)
         except UnreadableError as error:
             return str(error)
 

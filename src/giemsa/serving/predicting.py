@@ -2,7 +2,6 @@
 
 import csv
 import hashlib
-import os
 import shutil
 from collections.abc import Iterable, Iterator
 from functools import partial
@@ -24,7 +23,7 @@ from giemsa.serving.travelling import TravellingModel, judge
 from giemsa.settings import HERE, Compute
 from giemsa.workspace import whole
 
-ROWS_PER_PART = 64
+ROWS_PER_PART = 128
 BYTES_PER_PART = 64 << 20
 BRIEF = {
     "path": pa.string(),
@@ -43,7 +42,7 @@ def predict(source: Source, predictor: Predictor, out: Path, compute: Compute = 
 
     Args:
         source: the images.
-        predictor: the model.
+        predictor: the model, not ``pooled``: every thread that decodes scores, too.
         out: a ``.csv`` or ``.parquet`` file.
         compute: where the images are scored; it changes nothing of the table.
 
@@ -126,9 +125,7 @@ def _scored(
     """Score chunks on all cores, in order, with a bounded number of them in memory."""
     on_ray = compute.engine == "ray"
     judged = TravellingModel.pack(predictor.model).judge if on_ray else partial(judge, predictor=predictor)
-    # One thread more than cores: while a chunk waits for the network, another one is decoded.
-    workers = compute.workers if on_ray else (compute.workers or len(os.sched_getaffinity(0))) + 1
-    for rows in spread(judged, chunks, engine=compute.engine, workers=workers, ahead=2):
+    for rows in spread(judged, chunks, engine=compute.engine, workers=compute.workers, ahead=2):
         yield pa.Table.from_pylist(rows, schema=schema)
 
 

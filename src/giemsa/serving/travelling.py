@@ -49,8 +49,8 @@ def judge(items: Sequence[Item], predictor: Predictor) -> list[Row]:
 
 @lru_cache(maxsize=1)
 def _unpacked(model: TravellingModel) -> Predictor:
-    """Make a model ready to score on one core: others score on the others."""
+    """Make a model ready to score on the one core that a task has."""
     with tempfile.TemporaryDirectory(prefix="giemsa-") as folder:
         for name, content in model.files.items():
             (Path(folder) / name).write_bytes(content)
-        return Predictor(ResolvedModel(Path(folder), model.content, ""), workers=1)
+        return Predictor(ResolvedModel(Path(folder), model.content, ""), pooled=False)
