@@ -1,7 +1,8 @@
-"""Time reading and measuring of JPEG files against decoding alone, and against hashing with imagehash.
+"""Time reading and measuring of JPEG files against decoding alone, and whole audits beside other tools.
 
-    .venv/bin/python benchmarks/reading.py CELLS.zip [--images 1000] [--repeat 17]
+    .venv/bin/python benchmarks/reading.py CELLS.zip [--images 1000] [--repeat 17] [--environments FOLDER]
 
+The other tools are installed into environments of their own below FOLDER, once; without it they are left out.
 Contents that repeat are decoded once, so the rate over repeated files says little of the rate over distinct
 ones: both are printed. CPU milliseconds are of all cores and hold on a busy machine, too.
 """
@@ -10,6 +11,7 @@ import argparse
 import hashlib
 import io
 import os
+import tempfile
 import time
 import zipfile
 from collections.abc import Callable
@@ -17,11 +19,18 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import imagehash
+from environments import interpreter, run
 from PIL import Image as Pillow
 
 from giemsa.curation.measuring import Measurements
 from giemsa.settings import params_or_defaults
 
+ADAPTERS = Path(__file__).with_name("peer_adapters.py")
+TOOLS = (
+    ("giemsa audit", None, ""),
+    ("imagededup, PHash", "imagededup==0.3.3", "PHash"),
+    ("cleanvision", "cleanvision==0.3.7", "cleanvision"),
+)
 IMAGE = params_or_defaults(Path(__file__).parents[1] / "params.yaml").image
 
 
@@ -33,6 +42,7 @@ def main() -> None:
     parser.add_argument("cells_zip", type=Path)
     parser.add_argument("--images", type=int, default=1000)
     parser.add_argument("--repeat", type=int, default=17)
+    parser.add_argument("--environments", type=Path, help="where the other tools live")
     chosen = parser.parse_args()
     with zipfile.ZipFile(chosen.cells_zip) as archive:
         names = sorted(name for name in archive.namelist() if name.endswith(".jpg"))[: chosen.images]
@@ -41,6 +51,10 @@ def main() -> None:
     show("decode and imagehash.dhash", contents, hash_all)
     show("giemsa, distinct files", contents, measure_all)
     show(f"giemsa, each file {chosen.repeat} times", contents * chosen.repeat, measure_all)
+    if chosen.environments:
+        for times in (1, chosen.repeat):
+            with tempfile.TemporaryDirectory() as place:
+                audit_all(contents, times, Path(place), chosen.environments)
 
 
 def show(name: str, contents: list[bytes], read: Callable[[list[bytes]], None]) -> None:
@@ -53,6 +67,24 @@ def show(name: str, contents: list[bytes], read: Callable[[list[bytes]], None]) 
         best_cpu = min(best_cpu, time.process_time() - cpu)
     each = 1000 * best_cpu / len(contents)
     print(f"{name:32} {len(contents):7,} files {len(contents) / best_wall:9,.0f} /s {each:8.2f} CPU ms each")
+
+
+def audit_all(contents: list[bytes], times: int, place: Path, environments: Path) -> None:
+    """Let every tool look through a folder that holds each file so many times, from start to end."""
+    folder, found = place / "images", place / "found.json"
+    folder.mkdir()
+    for copy in range(times):
+        for number, content in enumerate(contents):
+            (folder / f"{number}_{copy}.jpg").write_bytes(content)
+    print(f"\na whole audit, each file {times} times")
+    for title, package, ask in TOOLS:
+        python = interpreter(package, environments)
+        giemsa = [str(python.with_name("giemsa")), "audit", str(folder), "--json", str(found)]
+        peer = [str(python), str(ADAPTERS), ask, "4", str(folder), str(found)]
+        began = time.perf_counter()
+        _, cpu, mebibytes = run(giemsa if package is None else peer)
+        wall, count = time.perf_counter() - began, len(contents) * times
+        print(f"{title:32} {count:7,} files {wall:8.1f} s {cpu:8.1f} CPU s {mebibytes:8,.0f} MiB", flush=True)
 
 
 def decode_all(contents: list[bytes]) -> None:

@@ -1,5 +1,6 @@
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,9 @@ from numpy.typing import NDArray
 from PIL import Image as Pillow
 
 from giemsa.curation.audit import audit, content_key
-from giemsa.curation.audit_report import pictures, write_json
+from giemsa.curation.audit_report import for_review, pictures, write_json
+from giemsa.curation.label_errors import LabelError
+from giemsa.curation.oddities import Oddity
 from giemsa.data.sources import open_source
 from giemsa.errors import UsageError
 from giemsa.settings import Deduplicate, Image, Validate
@@ -132,10 +135,26 @@ def test_a_place_that_cannot_be_written_is_named(tmp_path: Path, folder: Path) -
 def test_the_page_gets_each_groups_pictures(tmp_path: Path, cell: Callable[..., Pixels]) -> None:
     np.savez(tmp_path / "cells.npz", images=np.stack([cell(1)] * 2), labels=np.array(["ig", "ig"]))
     source = open_source(tmp_path / "cells.npz", IMAGE)
-    show = pictures(source, audit(source, IMAGE, SETTINGS, LIMITS))
+    found = audit(source, IMAGE, SETTINGS, LIMITS)
+    show = pictures(source, found, found.groups)
     assert show("cells.npz#0").startswith(b"\x89PNG")
     assert show("cells.npz#1") == show("cells.npz#0")
     assert show("elsewhere") == b""
+
+
+def test_whose_label_or_look_is_doubtful_stands_alone_for_review(folder: Path) -> None:
+    found = audit(open_source(folder, IMAGE), IMAGE, SETTINGS, LIMITS)
+    first, second = sorted(found.contents)[:2]
+    odd = (Oddity(first, "blurred", 0.00002), Oddity(first, "too dark", 0.05))
+    suspects = [LabelError(second, "ig", "monocyte", 0.02, 0.97)]
+    groups = for_review(replace(found, odd=odd), suspects)
+    assert groups[: len(found.groups)] == list(found.groups)
+    doubtful, strange = groups[len(found.groups) :]
+    assert (doubtful.kind, doubtful.keep) == ("label", second)
+    assert doubtful.members[0].reason == "likely monocyte, not ig (97% against 2%)"
+    assert (strange.kind, strange.members[0].path) == ("odd", first)
+    assert strange.members[0].reason == "blurred (2e-05); too dark (0.05)"
+    assert strange.members[0].label == found.labels[first]
 
 
 def test_equal_bytes_in_another_shape_are_another_content() -> None:

@@ -55,7 +55,7 @@ def audit(
         found, suspects = _asked(model, opened, found)
     write_json(json, found, straddles, suspects)
     if html:
-        _write_page(html, opened, found)
+        _write_page(html, opened, found, suspects or [])
     _report(found, straddles, suspects, json, html)
 
 
@@ -88,12 +88,13 @@ def _straddles(source: str, found: "Audit") -> "list[Straddle]":
     return list(straddling(found.groups, side_of))
 
 
-def _write_page(path: Path, source: "Source", found: "Audit") -> None:
-    from giemsa.curation.audit_report import pictures
+def _write_page(path: Path, source: "Source", found: "Audit", suspects: "list[LabelError]") -> None:
+    from giemsa.curation.audit_report import for_review, pictures
     from giemsa.curation.gallery import write_gallery
 
-    shown = pictures(source, found)
-    write_gallery(path, found.groups, shown, drawn=source.drawn, unreadable=found.unreadable)
+    groups = for_review(found, suspects)
+    shown = pictures(source, found, groups)
+    write_gallery(path, groups, shown, drawn=source.drawn, unreadable=found.unreadable)
 
 
 def _report(

@@ -37,6 +37,7 @@ class Audit:
         leaks: pictures that the other source holds too.
         odd: images that a person should look at.
         contents: SHA-256 of each readable image, by path.
+        labels: class of each readable image, by path; None where the source tells none.
     """
 
     images: int
@@ -45,6 +46,7 @@ class Audit:
     leaks: tuple[Leak, ...]
     odd: tuple[Oddity, ...]
     contents: dict[str, str] = field(repr=False)
+    labels: dict[str, str | None] = field(repr=False)
 
 
 def audit(
@@ -82,6 +84,7 @@ def audit(
         leaks=tuple(_leaks(everything, copies, len(readable))),
         odd=tuple(oddities(readable, spectra, validate)),
         contents=dict(zip(readable["path"], readable["sha256"], strict=True)),
+        labels={path: label or None for path, label in zip(readable["path"], readable["label"], strict=True)},
     )
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from giemsa.curation.audit import Audit
+from giemsa.curation.groups import Group, Kind, Member
 from giemsa.curation.label_errors import LabelError
 from giemsa.curation.straddling import Straddle
 from giemsa.data.sources import Source
@@ -58,9 +59,28 @@ def write_json(
         raise UsageError(message) from None
 
 
-def pictures(source: Source, found: Audit) -> Callable[[str], bytes]:
+def for_review(found: Audit, suspects: Sequence[LabelError] = ()) -> list[Group]:
+    """Give what a person should look at: the groups, and alone each image whose label or look is doubtful."""
+    doubts: dict[Kind, dict[str, list[str]]] = {"label": {}, "odd": {}}
+    for suspect in suspects:
+        sure = f"{suspect.other:.0%} against {suspect.own:.0%}"
+        doubts["label"][suspect.path] = [f"likely {suspect.likely}, not {suspect.label} ({sure})"]
+    for odd in found.odd:
+        doubts["odd"].setdefault(odd.path, []).append(f"{odd.issue} ({odd.value:.4g})")
+    alone = [
+        (kind, Member(path, found.labels[path], "kept", "; ".join(told), distance=0, similarity=1.0))
+        for kind, by_path in doubts.items()
+        for path, told in by_path.items()
+    ]
+    return [
+        *found.groups,
+        *(Group(kind, conflict=False, junk=False, keep=one.path, members=(one,)) for kind, one in alone),
+    ]
+
+
+def pictures(source: Source, found: Audit, groups: Sequence[Group]) -> Callable[[str], bytes]:
     """Read the pictures of all groups once more and give them by path; copies are held once."""
-    wanted = {member.path: found.contents[member.path] for group in found.groups for member in group.members}
+    wanted = {member.path: found.contents[member.path] for group in groups for member in group.members}
     held: dict[str, bytes] = {}
     for item in source.items():
         if item.path in wanted and item.content is not None and wanted[item.path] not in held:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from giemsa.curation.groups import Group
 
 PICTURES_PER_GROUP = 10  # as many as the page shows before "and … more"
+ORDER = {"label": 0, "near": 1, "odd": 2, "exact": 3}
 FIRST_PICTURES = 2  # of every group, before any group gets more
 
 
@@ -30,7 +31,7 @@ def write_gallery(
     drawn: bool,
     unreadable: Sequence[tuple[str, str]],
 ) -> None:
-    """Write the page, whole or not at all, with conflicts and junk first.
+    """Write the page, whole or not at all, with conflicts, junk and doubtful labels first.
 
     Its pictures take 22 MB at most: they are shrunk, equal ones stand in it once, and when there is no
     more room the rest is shown by path alone.
@@ -47,24 +48,36 @@ def write_gallery(
     content = json.dumps(data, separators=(",", ":"), allow_nan=False)
     # Inside a script element only "<" can end the data; nothing else is markup there.
     safe = Markup(content.replace("<", "\\u003c"))  # noqa: S704
-    page = render("gallery.html", drawn=drawn, lead=_lead(ordered), data=safe, unreadable=len(unreadable))
+    page = render(
+        "gallery.html",
+        drawn=drawn,
+        lead=_lead(ordered),
+        data=safe,
+        unreadable=len(unreadable),
+        kinds={group.kind for group in groups},
+    )
     with whole(path) as partial:
         partial.write_text(page, encoding="utf-8")
 
 
-def _order(group: Group) -> tuple[bool, bool, bool, float, str]:
+def _order(group: Group) -> tuple[bool, bool, int, float, str]:
     unlike = min(member.similarity for member in group.members)
-    return not group.conflict, not group.junk, group.kind == "exact", unlike, group.members[0].path
+    return not group.conflict, not group.junk, ORDER[group.kind], unlike, group.members[0].path
 
 
 def _lead(groups: Sequence[Group]) -> str:
-    images = sum(len(group.members) for group in groups)
-    kept = sum(member.decision == "kept" for group in groups for member in group.members)
-    conflicts = sum(group.conflict and not group.junk for group in groups)
-    junk = sum(group.junk for group in groups)
+    copies = [group for group in groups if group.kind in ("exact", "near")]
+    images = sum(len(group.members) for group in copies)
+    kept = sum(member.decision == "kept" for group in copies for member in group.members)
+    conflicts = sum(group.conflict and not group.junk for group in copies)
+    junk = sum(group.junk for group in copies)
+    doubtful = sum(group.kind == "label" for group in groups)
+    odd = sum(group.kind == "odd" for group in groups)
     return (
-        f"{images:,} images in {len(groups):,} groups of copies: {kept:,} kept, {images - kept:,} dropped;"
+        f"{images:,} images in {len(copies):,} groups of copies: {kept:,} kept, {images - kept:,} dropped;"
         f" {conflicts:,} groups under conflicting labels, {junk:,} of junk that repeats."
+        + (f" {doubtful:,} labels that are likely wrong." if doubtful else "")
+        + (f" {odd:,} odd pictures." if odd else "")
     )
 
 

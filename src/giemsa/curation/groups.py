@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-Kind = Literal["exact", "near"]
+Kind = Literal["exact", "near", "label", "odd"]
 Decision = Literal["kept", "dropped"]
 
 
@@ -30,10 +30,11 @@ class Member:
 
 @dataclass(frozen=True)
 class Group:
-    """Images that show the same picture: two or more.
+    """Images that show the same picture; or one alone that a person should look at.
 
     Args:
-        kind: ``exact`` where all members' pixels are equal, else ``near``.
+        kind: ``exact`` where all members' pixels are equal, else ``near``; of one image alone ``label`` where
+            its label is likely wrong, ``odd`` where something else is the matter.
         conflict: whether members carry different labels.
         junk: whether it repeats so often, under several labels, that it is no cell at all.
         keep: the path of the one that is kept; None where none is.

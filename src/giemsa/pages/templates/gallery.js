@@ -39,12 +39,15 @@ function recall() {
   try { for (const [path, mark] of JSON.parse(localStorage.getItem(STORE) ?? "[]")) marks.set(path, mark); } catch { /* as above */ }
 }
 
+const KINDS = { exact: "exact copies", near: "near copies", label: "label likely wrong", odd: "odd" };
 const SHOWN = {
   all: () => true,
   conflict: (g) => g.conflict,
   junk: (g) => g.junk,
   near: (g) => g.kind === "near",
   exact: (g) => g.kind === "exact",
+  label: (g) => g.kind === "label",
+  odd: (g) => g.kind === "odd",
   marked: (g) => g.members.some((m) => marks.has(m.path)),
 };
 const ORDERED = {
@@ -104,7 +107,7 @@ function heading(group) {
   const tag = (text, tone) => title.append(element("span", { className: `tag ${tone}` }, text));
   if (group.junk) tag("junk that repeats", "bad");
   if (group.conflict) tag(`conflict: ${[...new Set(group.members.map((m) => m.label ?? "no class"))].sort().join(", ")}`, "bad");
-  tag(group.kind === "exact" ? "exact copies" : "near copies", "soft");
+  tag(KINDS[group.kind], group.kind === "label" ? "bad" : "soft");
   if (!group.members.some((m) => m.kept)) title.append(element("span", { className: "soft" }, "none kept"));
   return title;
 }
@@ -113,7 +116,8 @@ function card(member, group) {
   const picture = member.picture < 0
     ? element("div", { className: "blank" }, "no picture")
     : element("img", { src: data.pictures[member.picture], alt: member.label ?? "no class", loading: "lazy", decoding: "async" });
-  const facts = member === group.members[0] ? "compared with the others"
+  const facts = group.members.length === 1 ? ""
+    : member === group.members[0] ? "compared with the others"
     : `distance ${member.distance} of 64 bits, similarity ${member.similarity.toFixed(3)}`;
   const about = element("div", {},
     element("p", {}, element("b", {}, member.label ?? "no class"), " ", element("span", { className: member.kept ? "good" : "soft" }, member.kept ? "kept" : "dropped")),
