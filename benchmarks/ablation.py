@@ -1,6 +1,6 @@
 """What each part of the recipes is worth: validation accuracy, clean and corrupted, with it and without it.
 
-    .venv/bin/python benchmarks/ablation.py SOURCE [--only cnn] [--epochs 24] [--weights FOLDER]
+    .venv/bin/python benchmarks/ablation.py SOURCE [--only cnn] [--epochs 24] [--at-once 1] [--weights FOLDER]
 
 SOURCE is a folder per class or a .zip of one. A tenth of it, stratified, validates and nothing else is held
 out: these figures choose recipes, they do not judge models. Every row trains in a process of its own.
@@ -12,6 +12,7 @@ import os
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -131,18 +132,17 @@ def main() -> None:
     parser.add_argument("source")
     parser.add_argument("--only", default="")
     parser.add_argument("--epochs", type=int, default=24)
+    parser.add_argument("--at-once", type=int, default=1, help="rows that share the cores")
     parser.add_argument("--weights", type=Path, default=ROOT / "weights")
     parser.add_argument("--row", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.row:
         print(json.dumps(train_one(options.row, options.source, options.epochs, options.weights)))
         return
+    names = [name for name in ROWS if name.startswith(options.only)]
     print("| recipe | accuracy | macro-F1 | corrupted | worst family | CPU min |\n|---|---|---|---|---|---|")
-    for name in ROWS:
-        if name.startswith(options.only):
-            command = [sys.executable, __file__, *sys.argv[1:], "--row", name]
-            done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
-            figures = json.loads(done.stdout.splitlines()[-1])
+    with ThreadPoolExecutor(options.at_once) as pool:
+        for name, figures in zip(names, pool.map(in_a_process, names), strict=True):
             worst = next(key for key in figures if key.startswith("worst"))
             print(
                 f"| {name} | {figures['accuracy']:.1%} | {figures['macro_f1']:.1%} "
@@ -150,6 +150,14 @@ def main() -> None:
                 f"| {figures['cpu_minutes']:.0f} |",
                 flush=True,
             )
+
+
+def in_a_process(name: str) -> dict[str, float]:
+    """Train one row in a process of its own."""
+    command = [sys.executable, __file__, *sys.argv[1:], "--row", name]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+    figures: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    return figures
 
 
 if __name__ == "__main__":
