@@ -5,7 +5,7 @@ import io
 import numpy as np
 from PIL import Image as Pillow
 
-from giemsa.curation.groups import Group, Member
+from giemsa.curation.groups import Group, Kind, Member
 
 HOSTILE = 'first/ig/</script><img src=x onerror="alert(1)">.png'
 SURROGATE = "first/ig/\udce9.png"
@@ -38,6 +38,11 @@ def pair(number: int, *, similarity: float = 1.0) -> Group:
         keep=keep,
         members=(member(keep, kept=True), member(f"second/ig/{number:05d}.png", similarity=similarity)),
     )
+
+
+def alone(kind: Kind) -> Group:
+    one = member(f"first/ig/{kind}.png", kept=True)
+    return Group(kind, conflict=False, junk=False, keep=one.path, members=(one,))
 
 
 def conflict(first: str = "first/ig/a.png", second: str = "first/platelet/a.png") -> Group:

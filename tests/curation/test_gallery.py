@@ -8,7 +8,7 @@ from PIL import Image as Pillow
 
 from giemsa.curation.gallery import write_gallery
 from giemsa.curation.gallery_pictures import SIDE, Pictures, shrink
-from tests.curation.groups_of_copies import HOSTILE, SURROGATE, conflict, dot, junk, pair
+from tests.curation.groups_of_copies import HOSTILE, SURROGATE, alone, conflict, dot, junk, pair
 
 
 def data_of(page: str) -> dict[str, Any]:
@@ -36,6 +36,15 @@ def test_conflicts_and_junk_come_first_then_the_least_alike(tmp_path: Path) -> N
         ("exact", False, False),
     ]
     assert [rows[3][1][5] for rows in data_of(page)["groups"][2:4]] == [0.97, 0.99]
+
+
+def test_doubtful_labels_and_odd_pictures_are_no_copies(tmp_path: Path) -> None:
+    page = written(tmp_path / "g.html", pair(1), alone("odd"), pair(2, similarity=0.99), alone("label"))
+    assert [kind for kind, *_ in data_of(page)["groups"]] == ["label", "near", "odd", "exact"]
+    assert "4 images in 2 groups of copies" in page
+    assert "Labels likely wrong: 1. Odd pictures: 1." in page
+    assert '<option value="odd">' in page
+    assert '<option value="odd">' not in written(tmp_path / "g.html", pair(1))
 
 
 def test_hostile_names_are_data_and_never_markup(tmp_path: Path) -> None:

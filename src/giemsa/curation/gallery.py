@@ -76,8 +76,8 @@ def _lead(groups: Sequence[Group]) -> str:
     return (
         f"{images:,} images in {len(copies):,} groups of copies: {kept:,} kept, {images - kept:,} dropped;"
         f" {conflicts:,} groups under conflicting labels, {junk:,} of junk that repeats."
-        + (f" {doubtful:,} labels that are likely wrong." if doubtful else "")
-        + (f" {odd:,} odd pictures." if odd else "")
+        + (f" Labels likely wrong: {doubtful:,}." if doubtful else "")
+        + (f" Odd pictures: {odd:,}." if odd else "")
     )
 
 
