@@ -2,7 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from giemsa.workspace import Workspace, find_workspace, whole
+from giemsa.errors import UsageError
+from giemsa.workspace import Workspace, check_writable, find_workspace, whole
 
 
 def test_the_project_is_the_nearest_folder_upwards_with_params(tmp_path: Path) -> None:
@@ -43,6 +44,30 @@ def test_a_folder_replaces_the_one_before(tmp_path: Path) -> None:
         partial.mkdir()
         (partial / "new").touch()
     assert [path.name for path in target.iterdir()] == ["new"]
+
+
+def test_a_file_never_takes_the_place_of_a_folder(tmp_path: Path) -> None:
+    results = tmp_path / "results"
+    results.mkdir()
+    (results / "thesis.txt").touch()
+
+    def write() -> None:
+        with whole(results) as partial:
+            partial.write_text("{}")
+
+    with pytest.raises(IsADirectoryError, match="results"):
+        write()
+    assert [path.name for path in results.iterdir()] == ["thesis.txt"]
+    assert [path.name for path in tmp_path.iterdir()] == ["results"]
+
+
+@pytest.mark.parametrize("place", ["folder", "file/found.json", "file/deeper/found.json", "folder/.."])
+def test_a_place_that_takes_no_file_is_named_before_the_work(tmp_path: Path, place: str) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "file").touch()
+    with pytest.raises(UsageError, match=f"{place} cannot be written .*: give a file"):
+        check_writable(tmp_path / "good.json", None, tmp_path / place)
+    assert not (tmp_path / "good.json").exists()
 
 
 def test_what_fails_leaves_what_was_there(tmp_path: Path) -> None:

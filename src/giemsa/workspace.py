@@ -1,11 +1,15 @@
 """The one table of file locations: what a project folder holds, and where."""
 
+import errno
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+from giemsa.errors import UsageError
 
 # Before and after fine-tuning, the one from scratch, and the last two together.
 MODELS = ("frozen-head", "fine-tuned", "cnn", "ensemble")
@@ -119,8 +123,11 @@ def find_workspace(start: Path | None = None) -> Workspace:
 def whole(target: Path) -> Iterator[Path]:
     """Give a path beside ``target`` to write to, and move it there only when the block succeeds.
 
-    Works for a file and for a folder; what stood at ``target`` before is replaced. A killed process
-    leaves at most ``.<name>.partial``, which the next one clears away.
+    Works for a file and for a folder; what stood at ``target`` before is replaced, but never a folder by a
+    file. A killed process leaves at most ``.<name>.partial``, which the next one clears away.
+
+    Raises:
+        IsADirectoryError: if a file was written and a folder stands at ``target``.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     partial = target.with_name(f".{target.name}.partial")
@@ -128,10 +135,41 @@ def whole(target: Path) -> Iterator[Path]:
     try:
         yield partial
         if target.is_dir():
+            if not partial.is_dir():
+                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(target))
             _remove(target)
         partial.replace(target)
     finally:
         _remove(partial)
+
+
+@contextmanager
+def writing(file: Path) -> Iterator[None]:
+    """Say what hinders the block from writing ``file``, which a person named, in one sentence.
+
+    Raises:
+        UsageError: if the block raises an OSError.
+    """
+    try:
+        yield
+    except OSError as error:
+        message = f"{file} cannot be written ({error.strerror}): give a file in a folder that can be."
+        raise UsageError(message) from None
+
+
+def check_writable(*files: Path | None) -> None:
+    """Check, before long work begins, that what it finds can be written; None stands for no file.
+
+    Raises:
+        UsageError: if a folder stands in a file's place, or its own folder takes no file.
+    """
+    for file in files:
+        if file is not None:
+            with writing(file):
+                if file.is_dir():
+                    raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+                file.parent.mkdir(parents=True, exist_ok=True)
+                tempfile.TemporaryFile(dir=file.parent).close()
 
 
 def _remove(path: Path) -> None:

@@ -64,6 +64,20 @@ def test_what_is_no_source_is_told_in_one_sentence(here: Path, source: str) -> N
     assert not (here / "found.json").exists()
 
 
+@pytest.mark.parametrize("option", ["--json", "--html"])
+@pytest.mark.parametrize("place", ["results", ".", "cells/ig/a.png/page"])
+def test_an_output_that_cannot_be_a_file_is_refused_before_the_audit(
+    here: Path, monkeypatch: pytest.MonkeyPatch, option: str, place: str
+) -> None:
+    (here / "results").mkdir()
+    (here / "results/thesis.txt").touch()
+    monkeypatch.setattr("giemsa.curation.audit.audit", lambda *_, **__: pytest.fail("it ran"))
+    done = CliRunner().invoke(app, ["audit", "cells", "--json", "found.json", option, place])
+    assert isinstance(done.exception, UsageError), done.exception
+    assert str(done.exception).startswith(f"{place} cannot be written")
+    assert (here / "results/thesis.txt").exists()
+
+
 def test_a_model_that_is_asked_judges_labels_too(here: Path, tiny_bundle: Path) -> None:
     command = ["audit", "cells", "--json", "found.json", "--model", str(tiny_bundle)]
     done = CliRunner().invoke(app, command)

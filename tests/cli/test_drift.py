@@ -11,6 +11,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from giemsa.cli import app
+from giemsa.errors import UsageError
 from giemsa.settings import load_params
 from giemsa.stages import run
 from giemsa.workspace import Workspace
@@ -78,6 +79,13 @@ def test_darker_images_have_drifted_and_the_same_ones_give_the_same_digest(here:
     assert found["drifted"]
     assert "brightness drifted" in said
     assert drift("inbox")[0]["digest"] == found["digest"]
+
+
+def test_a_folder_is_not_replaced_by_the_report(here: Path) -> None:
+    done = CliRunner().invoke(app, ["drift", "--json", "first"])
+    assert isinstance(done.exception, UsageError)
+    assert str(done.exception).startswith("first cannot be written (Is a directory)")
+    assert (here / "first/platelet").is_dir()
 
 
 def test_an_unreadable_image_is_counted_but_not_compared(here: Path) -> None:

@@ -36,8 +36,9 @@ def audit(
     from giemsa.curation.audit_report import write_json
     from giemsa.data.sources import open_source
     from giemsa.settings import params_or_defaults
-    from giemsa.workspace import find_workspace
+    from giemsa.workspace import check_writable, find_workspace
 
+    check_writable(json, html)
     params = params_or_defaults(find_workspace().params)
     opened = open_source(source, params.image)
     other = open_source(against, params.image) if against else None
@@ -91,10 +92,12 @@ def _straddles(source: str, found: "Audit") -> "list[Straddle]":
 def _write_page(path: Path, source: "Source", found: "Audit", suspects: "list[LabelError]") -> None:
     from giemsa.curation.audit_report import for_review, pictures
     from giemsa.curation.gallery import write_gallery
+    from giemsa.workspace import writing
 
     groups = for_review(found, suspects)
     shown = pictures(source, found, groups)
-    write_gallery(path, groups, shown, drawn=source.drawn, unreadable=found.unreadable)
+    with writing(path):
+        write_gallery(path, groups, shown, drawn=source.drawn, unreadable=found.unreadable)
 
 
 def _report(

@@ -26,12 +26,13 @@ def drift(
 ) -> None:
     """Compare new images with the data that the champion was trained on."""
     from giemsa.settings import load_params
-    from giemsa.workspace import find_workspace, whole
+    from giemsa.workspace import check_writable, find_workspace, whole, writing
 
+    check_writable(out)
     workspace = find_workspace()
     report = _report(source, workspace, load_params(workspace.params))
     if out:
-        with whole(out) as partial:
+        with writing(out), whole(out) as partial:
             partial.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
     for shift in report["shifts"]:
         verdict = "drifted" if shift["drifted"] else "as before"

@@ -15,8 +15,7 @@ from giemsa.curation.groups import Group, Kind, Member
 from giemsa.curation.label_errors import LabelError
 from giemsa.curation.straddling import Straddle
 from giemsa.data.sources import Source
-from giemsa.errors import UsageError
-from giemsa.workspace import whole
+from giemsa.workspace import whole, writing
 
 
 def write_json(
@@ -51,12 +50,8 @@ def write_json(
     }
     if suspects is not None:
         content["label_errors"] = [asdict(suspect) for suspect in suspects]
-    try:
-        with whole(path) as partial:
-            partial.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    except OSError as error:
-        message = f"{path} cannot be written ({error.strerror}): give a file in a folder that can be."
-        raise UsageError(message) from None
+    with writing(path), whole(path) as partial:
+        partial.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def for_review(found: Audit, suspects: Sequence[LabelError] = ()) -> list[Group]:
