@@ -47,6 +47,13 @@ def test_findings_and_page_are_written_and_nothing_else(here: Path) -> None:
     assert "monocyte/d.png" in (here / "page.html").read_text("utf-8")
 
 
+def test_an_odd_image_without_a_label_is_shown_for_review(here: Path) -> None:
+    Pillow.fromarray(np.zeros((40, 40, 3), np.uint8)).save(here / "cells/black.png")
+    done = CliRunner().invoke(app, ["audit", "cells", "--json", "found.json", "--html", "page.html"])
+    assert done.exit_code == 0, done.output
+    assert "black.png" in (here / "page.html").read_text("utf-8")
+
+
 def test_a_second_source_is_held_against_the_first(here: Path) -> None:
     (here / "test").mkdir()
     (here / "test/seen.png").write_bytes((here / "cells/ig/b.png").read_bytes())

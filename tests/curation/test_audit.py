@@ -10,6 +10,7 @@ from PIL import Image as Pillow
 
 from giemsa.curation.audit import audit, content_key
 from giemsa.curation.audit_report import for_review, pictures, write_json
+from giemsa.curation.hashing import dhash
 from giemsa.curation.label_errors import LabelError
 from giemsa.curation.oddities import Oddity
 from giemsa.data.sources import open_source
@@ -103,6 +104,30 @@ def test_a_source_of_nothing_but_broken_files_is_audited_too(tmp_path: Path) -> 
     found = audit(open_source(tmp_path, IMAGE), IMAGE, SETTINGS, LIMITS)
     assert found.images == len(found.unreadable) == 1
     assert found.groups == ()
+
+
+def test_a_source_of_nothing_but_links_is_audited_too(tmp_path: Path) -> None:
+    (tmp_path / "in" / "ig").mkdir(parents=True)
+    (tmp_path / "in" / "ig" / "a.png").symlink_to("/etc/passwd")
+    found = audit(open_source(tmp_path / "in", IMAGE), IMAGE, SETTINGS, LIMITS)
+    assert found.unreadable == (("ig/a.png", "a link, which is not followed"),)
+    assert (found.images, found.groups, found.odd) == (1, (), ())
+
+
+@pytest.mark.parametrize("broken", [b"no", None])
+def test_what_cannot_be_read_does_not_round_the_hashes_of_the_others(
+    folder: Path, cell: Callable[..., Pixels], broken: bytes | None
+) -> None:
+    Pillow.fromarray(cell(1)).save(folder / "ig" / "copy.jpg", quality=50)
+    hashes = {name: dhash(Pillow.open(folder / "ig" / name)) for name in ("1.png", "copy.jpg")}
+    assert all(int(float(value)) != value for value in hashes.values())
+    if broken is None:
+        (folder / "ig" / "z.png").symlink_to("/etc/passwd")
+    else:
+        (folder / "ig" / "z.png").write_bytes(broken)
+    (group,) = audit(open_source(folder, IMAGE), IMAGE, SETTINGS, LIMITS).groups
+    apart = (hashes["1.png"] ^ hashes["copy.jpg"]).bit_count()
+    assert [member.distance for member in group.members] == [0, apart]
 
 
 def test_the_findings_are_json_by_the_contract(

@@ -13,6 +13,7 @@ from giemsa.curation.duplicates import Copies, find_copies
 from giemsa.curation.groups import Group
 from giemsa.curation.measuring import Content, Measurements
 from giemsa.curation.oddities import Oddity, oddities
+from giemsa.data.manifest import MEASURED
 from giemsa.data.sources import Source
 from giemsa.progress import track
 from giemsa.settings import HERE, Compute, Deduplicate, Image, Validate
@@ -110,7 +111,9 @@ def _measured(source: Source, measurements: Measurements, order: int) -> pd.Data
     told = iter(list(measurements.measure(contents())))
     unread = {"readable": False}
     rows = [origin | (next(told) if origin["sha256"] else unread) for origin in origins]
-    return pd.DataFrame(rows).astype({"readable": bool})
+    # As objects: what is missing stays None, and a hash beside it whole.
+    columns = ["path", "label", "batch_order", "sha256", *MEASURED.names]
+    return pd.DataFrame(rows, columns=columns, dtype=object).astype({"readable": bool})
 
 
 def _first(copies: Copies, count: int) -> Copies:
