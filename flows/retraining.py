@@ -64,10 +64,12 @@ def _take_steps(workspace: Workspace, images: str | None, *, promote: bool, forc
     for stage in stages(workspace.root):
         if _failed(states) or (stage == REGISTER and not promote):
             break
+        before = read_json(workspace.registration)
         states.append(reproduce(stage, workspace.root, force=force, return_state=True))
         if states[-1].is_completed():
             publish(stage, workspace)
-            _tell_of_promotion(stage, states[-1], workspace)
+            if stage == REGISTER:
+                _tell_of_promotion(before, read_json(workspace.registration))
     if not _failed(states):
         states.append(push(workspace.root, return_state=True))
     return states
@@ -86,9 +88,10 @@ def _failed(states: list[State[Any]]) -> bool:
     return bool(states) and not states[-1].is_completed()
 
 
-def _tell_of_promotion(stage: str, state: State[Any], workspace: Workspace) -> None:
-    receipt = read_json(workspace.registration)
-    if stage == REGISTER and state.name != "Cached" and receipt.get("decision") == "champion":
+def _tell_of_promotion(before: dict[str, Any], receipt: dict[str, Any]) -> None:
+    """Tell people where another version is champion than the last receipt said."""
+    told = ("model", "version", "decision")
+    if receipt.get("decision") == "champion" and any(before.get(key) != receipt[key] for key in told):
         notify(f"{receipt['model']}: version {receipt['version']} is champion", receipt["reason"])
 
 

@@ -14,6 +14,7 @@ import pytest
 from giemsa.data.curated import write_curated, write_splits
 from giemsa.errors import UsageError
 from giemsa.registry.chronicle import write_chronicle
+from giemsa.registry.connection import connect
 from giemsa.registry.fingerprints import content_hash
 from giemsa.registry.lineage import trace
 from giemsa.registry.promotion import move
@@ -43,6 +44,7 @@ def project(workspace: Workspace, project_params: Path, picture: bytes, tiny_bun
     figures = {"accuracy": [0.97, 0.96, 0.98], "macro_f1": [0.96, 0.95, 0.97]}
     tags = {
         "dvc_data_hash": content_hash(workspace.curated),
+        "dvc_splits_hash": content_hash(workspace.splits),
         "git_commit": "abc",
         "git_changed": "true",
         "gate": json.dumps(gate),
@@ -62,6 +64,16 @@ def test_a_version_names_commit_data_and_how_to_bring_them_back(project: Workspa
     assert facts["commit"] == "abc with uncommitted changes"
     assert facts["verdict"] == "It is better."
     assert "as they stand (1 test)" in facts["its data"]
+    data = content_hash(project.curated)
+    write_splits(project.splits, pd.DataFrame({"path": [], "label": [], "group": [], "side": []}, dtype=str))
+    searched = f"git checkout $(git log -S {data} --format=%h -- dvc.lock | tail -1) && dvc pull"
+    assert trace("champion", project)["its data"] == searched
+    shutil.rmtree(project.curated)
+    assert trace("champion", project)["its data"] == searched
+
+
+def test_a_version_of_a_clean_commit_is_brought_back_by_it(project: Workspace) -> None:
+    connect(project).set_model_version_tag(NAME, "1", "git_changed", "false")
     shutil.rmtree(project.curated)
     assert trace("champion", project)["its data"] == "git checkout abc && dvc pull"
 
@@ -75,6 +87,12 @@ def test_predictions_lead_to_the_version_that_made_them(project: Workspace, tmp_
 def test_a_table_of_something_else_is_one_sentence(project: Workspace, tmp_path: Path) -> None:
     pq.write_table(pa.table({"a": [1]}), tmp_path / "t.parquet")
     with pytest.raises(UsageError, match="does not say which model"):
+        trace(str(tmp_path / "t.parquet"), project)
+
+
+def test_a_file_that_is_no_table_is_one_sentence(project: Workspace, tmp_path: Path) -> None:
+    (tmp_path / "t.parquet").write_bytes(b"PAR1 no table")
+    with pytest.raises(UsageError, match="no table of predictions"):
         trace(str(tmp_path / "t.parquet"), project)
 
 

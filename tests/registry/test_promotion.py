@@ -4,7 +4,7 @@ import pytest
 
 from giemsa.errors import UsageError
 from giemsa.registry.connection import connect
-from giemsa.registry.promotion import history, move, roll_back
+from giemsa.registry.promotion import OvertakenError, history, move, roll_back
 from giemsa.registry.versions import aliases
 from giemsa.workspace import Workspace
 
@@ -68,6 +68,33 @@ def test_rolling_back_walks_back_through_the_champions(registry: Workspace) -> N
     assert [entry.action for entry in history(registry, NAME)] == ["promote"] * 3 + ["rollback"] * 2
     with pytest.raises(UsageError, match="had no champion before"):
         roll_back(registry, NAME, "Nor is this one good.")
+
+
+def test_what_was_promoted_twice_is_still_rolled_back(registry: Workspace) -> None:
+    for version in ("1", "2", "2"):
+        promote(registry, version)
+    assert roll_back(registry, NAME, "It misses blasts.").version == "1"
+    assert aliases(connect(registry), NAME) == {"champion": "1"}
+
+
+def test_a_champion_whose_version_was_deleted_is_passed_over(registry: Workspace) -> None:
+    for version in ("1", "2", "3"):
+        promote(registry, version)
+    connect(registry).delete_model_version(NAME, "2")
+    with pytest.raises(UsageError, match="had no champion before"):
+        roll_back(registry, NAME, "It misses blasts.")
+    with pytest.raises(UsageError):
+        promote(registry, "2")
+    assert len(history(registry, NAME)) == 3
+
+
+def test_a_decision_against_another_champion_is_not_carried_out(registry: Workspace) -> None:
+    promote(registry, "1")
+    promote(registry, "2")
+    with pytest.raises(OvertakenError, match="decide again"):
+        move(registry, NAME, action="promote", version="3", why="Better than 1.", against="1")
+    assert aliases(connect(registry), NAME) == {"champion": "2"}
+    assert len(history(registry, NAME)) == 2
 
 
 def test_a_registry_without_the_model_has_no_history(workspace: Workspace) -> None:

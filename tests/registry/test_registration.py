@@ -3,6 +3,7 @@
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,9 +12,10 @@ import pytest
 from giemsa.data.curated import write_curated, write_splits
 from giemsa.registry import promotion, registration
 from giemsa.registry.connection import connect
-from giemsa.registry.gate import Contender
+from giemsa.registry.fingerprints import content_hash
+from giemsa.registry.gate import Contender, Verdict, judge
 from giemsa.registry.prediction import ResolvedModel
-from giemsa.registry.promotion import history
+from giemsa.registry.promotion import history, move
 from giemsa.registry.registration import Receipt, settle
 from giemsa.registry.versions import aliases, versions
 from giemsa.settings import Params, load_params
@@ -77,7 +79,8 @@ def settled(workspace: Workspace, bundle: Path) -> Receipt:
 def test_the_first_good_model_is_champion_with_everything_that_traces_it(
     project: Workspace, tiny_bundle: Path
 ) -> None:
-    receipt = settled(project, trained(project, tiny_bundle, 8))
+    bundle = trained(project, tiny_bundle, 8)
+    receipt = settled(project, bundle)
     assert (receipt.version, receipt.decision) == ("1", "champion")
     (version,) = versions(connect(project), NAME)
     wanted = {
@@ -90,7 +93,9 @@ def test_the_first_good_model_is_champion_with_everything_that_traces_it(
         "gate",
     }
     assert wanted <= set(version.tags)
-    assert version.tags["dvc_data_hash"].endswith(".dir")
+    learnt_from = read_info(bundle).data
+    assert version.tags["dvc_data_hash"] == learnt_from.curated != content_hash(project.curated)
+    assert version.tags["dvc_splits_hash"] == learnt_from.splits
     assert aliases(connect(project), NAME) == {"champion": "1"}
 
 
@@ -140,8 +145,25 @@ def test_a_rolled_back_model_does_not_come_back_by_itself(project: Workspace, ti
     better = trained(project, tiny_bundle, 2)
     settled(project, better)
     promotion.roll_back(project, NAME, "It misses blasts.")
-    settled(project, better)
+    assert settled(project, better).decision == "challenger"
     assert aliases(connect(project), NAME)["champion"] == "1"
+
+
+def test_who_became_champion_during_the_judging_is_faced_too(
+    project: Workspace, tiny_bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settled(project, trained(project, tiny_bundle, 40))
+    settled(project, trained(project, tiny_bundle, 2))
+    promotion.roll_back(project, NAME, "To see it again.")
+    def overtaken(*given: Any) -> Verdict:
+        if given[1].name == "version 1":
+            move(project, NAME, action="promote", version="2", why="A person was faster.")
+        return judge(*given)
+
+    monkeypatch.setattr(registration, "judge", overtaken)
+    receipt = settled(project, trained(project, tiny_bundle, 20))
+    assert (receipt.version, receipt.decision, receipt.against) == ("3", "challenger", "version 2")
+    assert aliases(connect(project), NAME) == {"champion": "2", "challenger": "3"}
 
 
 def test_a_model_that_says_the_same_adds_no_version(project: Workspace, tiny_bundle: Path) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from giemsa.data.curated import read_curated, read_splits
@@ -35,7 +36,11 @@ def trace(what: str, workspace: Workspace) -> Facts:
     """
     path = Path(what)
     if path.suffix.lower() == ".parquet" and path.is_file():
-        facts = pq.read_schema(path).metadata or {}
+        try:
+            facts = pq.read_schema(path).metadata or {}
+        except (pa.ArrowInvalid, OSError) as error:
+            message = f"{path} is no table of predictions: it cannot be read as Parquet."
+            raise UsageError(message) from error
         model = facts.get(b"model", b"").decode()
         if not model:
             message = f'{path} does not say which model wrote it: only tables of "giemsa predict" do.'
@@ -51,7 +56,7 @@ def trace(what: str, workspace: Workspace) -> Facts:
 def of_version(version: "ModelVersion", workspace: Workspace) -> Facts:
     """Tell how a registered version came about, and how to bring its data back."""
     tags = version.tags
-    data, commit = tags.get("dvc_data_hash", ""), tags.get("git_commit", "")
+    commit = tags.get("git_commit", "")
     holders = aliases(connect(workspace), version.name)
     facts = {
         "model": f"{version.name}/{version.version}",
@@ -60,14 +65,32 @@ def of_version(version: "ModelVersion", workspace: Workspace) -> Facts:
         "run": version.run_id or "",
         "parameters": tags.get("params_hash", ""),
         "commit": commit + (" with uncommitted changes" if tags.get("git_changed") == "true" else ""),
-        "data": data,
+        "data": tags.get("dvc_data_hash", ""),
         "splits": tags.get("dvc_splits_hash", ""),
         "verdict": json.loads(tags["gate"])["verdict"]["reason"] if "gate" in tags else "",
-        "its data": f"git checkout {commit} && dvc pull",
+        "its data": _way_back(tags),
     }
-    if workspace.curated.is_dir() and content_hash(workspace.curated) == data:
+    if _stand(workspace, tags):
         facts["its data"] = f"{workspace.curated} and {workspace.splits}, as they stand ({_sides(workspace)})"
     return {name: fact for name, fact in facts.items() if fact}
+
+
+def _stand(workspace: Workspace, tags: Facts) -> bool:
+    """Tell whether the project holds the cells and the splits that a version learned from."""
+    return (
+        workspace.curated.is_dir()
+        and workspace.splits.is_file()
+        and content_hash(workspace.curated) == tags.get("dvc_data_hash")
+        and content_hash(workspace.splits) == tags.get("dvc_splits_hash")
+    )
+
+
+def _way_back(tags: Facts) -> str:
+    """Tell how to bring a version's data back: at a commit as it was, else where dvc.lock names them."""
+    if tags.get("git_changed") == "false":
+        return f"git checkout {tags['git_commit']} && dvc pull"
+    hashed = tags.get("dvc_data_hash", "")
+    return f"git checkout $(git log -S {hashed} --format=%h -- dvc.lock | tail -1) && dvc pull"
 
 
 def of_image(path: Path, workspace: Workspace) -> Facts:

@@ -9,13 +9,17 @@ from typing import TYPE_CHECKING, Any
 
 from giemsa.errors import UsageError
 from giemsa.registry.connection import connect, locked
-from giemsa.registry.versions import CHALLENGER, CHAMPION, aliases
+from giemsa.registry.versions import CHALLENGER, CHAMPION, aliases, find, versions
 from giemsa.workspace import Workspace
 
 if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient
 
 _HISTORY = "history."
+
+
+class OvertakenError(UsageError):
+    """Another champion was made while this decision was being taken."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +56,7 @@ def move(
     why: str,
     gate: dict[str, Any] | None = None,
     event: str = "",
+    against: str | None = None,
 ) -> Move:
     """Set the alias that ``action`` speaks of, and enter it in the history.
 
@@ -63,6 +68,11 @@ def move(
         why: the reason in one sentence.
         gate: the gate's verdict.
         event: a decision that is already entered under this name is not carried out again.
+        against: the champion that the decision was taken against, empty for none; None: whoever it is.
+
+    Raises:
+        OvertakenError: if the champion is another one by now.
+        UsageError: if there is no such version.
     """
     client = connect(workspace)
     with locked(workspace):
@@ -70,6 +80,12 @@ def move(
         done = next((entry for entry in entries if event and entry.event == event), None)
         if done and done != entries[-1]:
             return done
+        if not done:
+            find(f"{name}/{version}", workspace)
+            standing = aliases(client, name).get(CHAMPION, "")
+            if against not in (None, standing):
+                message = f"The champion of {name} is another one by now: see who it is, and decide again."
+                raise OvertakenError(message)
         # The history first: a process killed before the alias moves finds the last entry and ends the move.
         entry = done or _enter(
             client, name, entries, Move(action, version, "", _who(), _now(), why, gate or {}, event)
@@ -84,21 +100,24 @@ def history(workspace: Workspace, name: str) -> list[Move]:
 
 
 def roll_back(workspace: Workspace, name: str, why: str) -> Move:
-    """Make the champion before the present one champion again.
+    """Make the champion before the present one champion again: the latest whose version is still there.
 
     Raises:
+        OvertakenError: if the champion is another one by now.
         UsageError: if there was none.
     """
-    champion = aliases(connect(workspace), name).get(CHAMPION, "")
+    client = connect(workspace)
+    champion = aliases(client, name).get(CHAMPION, "")
+    there = {str(version.version) for version in versions(client, name)} - {champion}
     stood = [
         entry.before
         for entry in history(workspace, name)
-        if entry.action == "promote" and entry.version == champion
+        if entry.action == "promote" and entry.version == champion and entry.before in there
     ]
-    if not stood or not stood[-1]:
+    if not stood:
         message = f'{name} had no champion before this one: "giemsa models promote VERSION" names another.'
         raise UsageError(message)
-    return move(workspace, name, action="rollback", version=stood[-1], why=why)
+    return move(workspace, name, action="rollback", version=stood[-1], why=why, against=champion)
 
 
 def _enter(client: "MlflowClient", name: str, entries: list[Move], entry: Move) -> Move:

@@ -17,14 +17,23 @@ from giemsa.registry.contenders import contender
 from giemsa.registry.fingerprints import content_hash, fingerprint, git_commit
 from giemsa.registry.gate import Condition, HeldOut, Verdict, judge
 from giemsa.registry.prediction import ResolvedModel
-from giemsa.registry.promotion import move
-from giemsa.registry.versions import CHALLENGER, CHAMPION, champion, register_version, resolve, version_of
+from giemsa.registry.promotion import OvertakenError, move
+from giemsa.registry.versions import (
+    CHALLENGER,
+    CHAMPION,
+    aliases,
+    champion,
+    register_version,
+    resolve,
+    version_of,
+)
 from giemsa.settings import Evaluate, Register, load_params
 from giemsa.training.bundle import read_info
 from giemsa.workspace import Workspace
 
 if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
+    from mlflow.tracking import MlflowClient
 
 Figures = Mapping[str, tuple[float, float, float]]
 
@@ -39,7 +48,7 @@ class Receipt:
     Args:
         model: the registered model's name.
         version: the version that the trained model is.
-        decision: ``champion`` or ``challenger``.
+        decision: ``champion`` or ``challenger``, what the version is now.
         reason: why, in one sentence.
         against: whom it stood against.
         conditions: what it had to show, each with figures, limit and verdict.
@@ -67,7 +76,8 @@ def settle(
     """Judge a trained model against the champion, register it, and move the alias it earned.
 
     The verdict is kept with the version, so that a second call, after a kill too, repeats and finishes the
-    first one instead of judging the model against itself.
+    first one instead of judging the model against itself. Where another champion was made meanwhile, the
+    model faces that one, too.
 
     Args:
         workspace: the project.
@@ -85,37 +95,42 @@ def settle(
     tags = _tags(workspace, bundle)
     event = fingerprint(
         model=tags["fingerprint"],
-        splits=tags["dvc_splits_hash"],
+        splits=content_hash(workspace.splits),
         register=register.model_dump(),
         evaluate=evaluate.model_dump(),
     )
-    known, standing = (
-        version_of(client, register.model, tags["fingerprint"]),
-        champion(client, register.model),
-    )
-    verdict = _recorded(known, event)
-    if verdict is None:
-        if standing and known and standing.version == known.version:
-            return _receipt(known, Verdict(True, "", f"Version {known.version} is champion already."), tags)
-        verdict, equal = _judged(workspace, bundle, standing, register, evaluate)
-        if standing and equal:
-            return _receipt(standing, verdict, tags)
-        facts = {**tags, FIGURES: json.dumps(figures), **_git(workspace)}
-        known = register_version(workspace, bundle, name=register.model, run_id=run_id, tags=facts)
-        gate = json.dumps({"event": event, "verdict": asdict(verdict)})
-        client.set_model_version_tag(register.model, known.version, GATE, gate)
-    assert known is not None
-    action = "promote" if verdict.promote else "challenge"
-    move(
-        workspace,
-        register.model,
-        action=action,
-        version=str(known.version),
-        why=verdict.reason,
-        gate=asdict(verdict),
-        event=event,
-    )
-    return _receipt(known, verdict, tags)
+    known = version_of(client, register.model, tags["fingerprint"])
+    judged = _recorded(known, event)
+    while True:
+        standing = champion(client, register.model)
+        before = str(standing.version) if standing else ""
+        if judged is None:
+            if standing and known and before == str(known.version):
+                reason = f"Version {known.version} is champion already."
+                return _receipt(client, known, Verdict(True, "", reason), tags)
+            verdict, equal = _judged(workspace, bundle, standing, register, evaluate)
+            if standing and equal:
+                return _receipt(client, standing, verdict, tags)
+            facts = {**tags, FIGURES: json.dumps(figures), **_git(workspace)}
+            known = register_version(workspace, bundle, name=register.model, run_id=run_id, tags=facts)
+            judged = _Judged(verdict, before)
+            gate = json.dumps({"event": event, "verdict": asdict(verdict), "before": before})
+            client.set_model_version_tag(register.model, known.version, GATE, gate)
+        assert known is not None
+        try:
+            move(
+                workspace,
+                register.model,
+                action="promote" if judged.verdict.promote else "challenge",
+                version=str(known.version),
+                why=judged.verdict.reason,
+                gate=asdict(judged.verdict),
+                event=event,
+                against=judged.before,
+            )
+            return _receipt(client, known, judged.verdict, tags)
+        except OvertakenError:
+            judged = None
 
 
 def _judged(
@@ -140,20 +155,29 @@ def _judged(
     return judge(new, old, held_out, register, evaluate), False
 
 
-def _recorded(version: "ModelVersion | None", event: str) -> Verdict | None:
+@dataclass(frozen=True)
+class _Judged:
+    """A verdict, and the champion that it was given against, empty for none; None where that is unknown."""
+
+    verdict: Verdict
+    before: str | None
+
+
+def _recorded(version: "ModelVersion | None", event: str) -> _Judged | None:
     record = json.loads(version.tags.get(GATE, "{}")) if version else {}
     if record.get("event") != event:
         return None
     verdict = record["verdict"]
-    return Verdict(**{**verdict, "conditions": tuple(Condition(**each) for each in verdict["conditions"])})
+    conditions = tuple(Condition(**each) for each in verdict["conditions"])
+    return _Judged(Verdict(**{**verdict, "conditions": conditions}), record.get("before"))
 
 
 def _tags(workspace: Workspace, bundle: Path) -> dict[str, str]:
     info = read_info(bundle)
     return {
         "fingerprint": content_hash(bundle),
-        "dvc_data_hash": content_hash(workspace.curated),
-        "dvc_splits_hash": content_hash(workspace.splits),
+        "dvc_data_hash": info.data.curated,
+        "dvc_splits_hash": info.data.splits,
         "params_hash": fingerprint(params=load_params(workspace.params).model_dump()),
         "trained_model": info.name,
         "drawn": str(info.drawn).lower(),
@@ -166,15 +190,23 @@ def _git(workspace: Workspace) -> dict[str, str]:
     return {"git_commit": commit or "none", "git_changed": str(changed).lower()}
 
 
-def _receipt(version: "ModelVersion", verdict: Verdict, tags: Mapping[str, str]) -> Receipt:
+def _receipt(
+    client: "MlflowClient",
+    version: "ModelVersion",
+    verdict: Verdict,
+    tags: Mapping[str, str],
+) -> Receipt:
+    """Tell what a version is now, which need not be what the verdict once made it."""
+    number = str(version.version)
+    stands = aliases(client, version.name).get(CHAMPION) == number
     return Receipt(
         model=version.name,
-        version=str(version.version),
-        decision=CHAMPION if verdict.promote else CHALLENGER,
+        version=number,
+        decision=CHAMPION if stands else CHALLENGER,
         reason=verdict.reason,
         against=verdict.against,
         conditions=verdict.conditions,
-        tags=tags,
+        tags={key: version.tags.get(key, own) for key, own in tags.items()},
     )
 
 
