@@ -109,11 +109,10 @@ def _measured(source: Source, measurements: Measurements, order: int) -> pd.Data
                 yield origins[-1]["sha256"], item.content
 
     told = iter(list(measurements.measure(contents())))
-    unread = {"readable": False}
-    rows = [origin | (next(told) if origin["sha256"] else unread) for origin in origins]
+    unread = dict.fromkeys(MEASURED.names) | {"readable": False}
+    rows = [origin | next(told) if origin["sha256"] else unread | origin for origin in origins]
     # As objects: what is missing stays None, and a hash beside it whole.
-    columns = ["path", "label", "batch_order", "sha256", *MEASURED.names]
-    return pd.DataFrame(rows, columns=columns, dtype=object).astype({"readable": bool})
+    return pd.DataFrame(rows, dtype=object).astype({"readable": bool})
 
 
 def _first(copies: Copies, count: int) -> Copies:
