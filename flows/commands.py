@@ -49,15 +49,16 @@ class Ended:
         return any(phrase in line for line in self.lines for phrase in phrases)
 
 
-def run(command: Sequence[str], folder: Path) -> Ended:
+def run(command: Sequence[str], folder: Path, *, keep: int | None = KEPT_LINES) -> Ended:
     """Run ``command`` in ``folder``; cancelling the run ends it with all its children.
 
     Programs are looked up beside this interpreter first, so that the project's own tools are found.
+    Of what it prints the last ``keep`` lines are kept, all for None.
     """
     logger = get_run_logger()
     search = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
     environment = {**os.environ, "PATH": search, "PYTHONUNBUFFERED": "1"}
-    kept: deque[str] = deque(maxlen=KEPT_LINES)
+    kept: deque[str] = deque(maxlen=keep)
     with leashed(command, cwd=folder, env=environment) as process:
         assert process.stdout is not None
         for line in map(str.rstrip, process.stdout):

@@ -52,4 +52,4 @@ def train(name: str, point: Point, stage: str, root: Path) -> State[None]:
 
 def experiments(root: Path) -> set[str]:
     """Name the experiments that DVC holds of the commit that the project stands on."""
-    return set(run(["dvc", "exp", "list", "--name-only"], root).lines)
+    return set(run(["dvc", "exp", "list", "--name-only"], root, keep=None).lines)

@@ -124,10 +124,11 @@ def compare(points: Sequence[Point], name: str, model: str, workspace: Workspace
     They are compared on the validation cells: the test cells are for the one model that is chosen.
     """
     known = {experiment(name, point): point for point in points}
+    trained = experiments(workspace.root)
     rows = [
         {**point, **_result(workspace, point, sweep=name, experiment=title, model=model)}
         for title, point in known.items()
-        if title in experiments(workspace.root)
+        if title in trained
     ]
     rows.sort(key=lambda row: (-row["macro-F1"], row["loss"]))
     if rows:

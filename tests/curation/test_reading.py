@@ -200,6 +200,12 @@ def test_a_large_jpeg_that_ends_early_has_no_view(tenths: int) -> None:
         read_view(content[: len(content) * tenths // 10], IMAGE)
 
 
+def test_what_a_project_admitted_is_seen_by_a_model_of_narrower_limits() -> None:
+    content = encoded(Pillow.fromarray(colours(400, 300)))
+    narrow = IMAGE.model_copy(update={"max_pixels": 100, "max_bytes": 100})
+    np.testing.assert_array_equal(load_views([content], narrow), load_views([content], IMAGE))
+
+
 def test_views_keep_their_order() -> None:
     contents = [encoded(Pillow.new("RGB", (20, 20), (level, 0, 0))) for level in range(20)]
     views = load_views(contents, IMAGE)

@@ -56,3 +56,11 @@ def test_bytes_that_are_no_text_do_no_harm(tmp_path: Path) -> None:
     script = r"import sys; sys.stdout.buffer.write(b'\xff\xfe\n')"
     with disable_run_logger():
         assert run(["python", "-c", script], tmp_path).code == 0
+
+
+def test_as_many_last_lines_are_kept_as_are_asked_for(tmp_path: Path) -> None:
+    counting = [sys.executable, "-c", "for n in range(125): print(n)"]
+    with disable_run_logger():
+        last, every = run(counting, tmp_path), run(counting, tmp_path, keep=None)
+    assert (len(last.lines), last.lines[-1]) == (100, "124")
+    assert len(every.lines) == 125

@@ -155,6 +155,7 @@ def test_who_became_champion_during_the_judging_is_faced_too(
     settled(project, trained(project, tiny_bundle, 40))
     settled(project, trained(project, tiny_bundle, 2))
     promotion.roll_back(project, NAME, "To see it again.")
+
     def overtaken(*given: Any) -> Verdict:
         if given[1].name == "version 1":
             move(project, NAME, action="promote", version="2", why="A person was faster.")

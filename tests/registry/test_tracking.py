@@ -50,6 +50,16 @@ def test_a_run_holds_params_tags_epochs_and_artifacts(workspace: Workspace, tmp_
     assert kept == ["figure.txt", "table.csv"]
 
 
+def test_a_finished_run_keeps_its_tags_and_receives_those_it_lacks(workspace: Workspace) -> None:
+    with stage_run(workspace, "cnn", **WORK):
+        pass
+    with stage_run(workspace, "cnn", **{**WORK, "tags": {"giemsa.data": "other.dir", "later": "yes"}}):
+        pass
+    found = find_run(connect(workspace), "f00d")
+    assert found is not None
+    assert (found.data.tags["giemsa.data"], found.data.tags["later"]) == ("abc.dir", "yes")
+
+
 def test_a_killed_run_is_taken_up_again_without_doubled_epochs(workspace: Workspace) -> None:
     def interrupted() -> None:
         with stage_run(workspace, "cnn", **WORK) as run:

@@ -5,13 +5,15 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from giemsa.errors import UsageError
 from giemsa.registry.connection import connect, experiment_id
 from giemsa.registry.promotion import move
-from giemsa.registry.versions import champion, register_version, resolve, versions
+from giemsa.registry.versions import _fetch, champion, register_version, resolve, versions
 from giemsa.workspace import Workspace
 
 NAME = "blood-cell-classifier"
@@ -65,6 +67,18 @@ def test_a_downloaded_artifact_is_a_model_too(project: Workspace, tiny_bundle: P
     register(project, tiny_bundle)
     folder = resolve("1", project).bundle.parent.parent
     assert resolve(str(folder), project).bundle == folder / "artifacts" / "cnn"
+
+
+def test_models_of_two_registries_are_kept_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def download(source: str, dst_path: str, tracking_uri: str) -> None:
+        Path(dst_path, "MLmodel").write_text(f"{tracking_uri} {source}")
+
+    monkeypatch.setattr("mlflow.artifacts.download_artifacts", download)
+    third: Any = SimpleNamespace(name=NAME, version="3", source="mlflow-artifacts:/1/model")
+    for address in ("http://first:5000", "http://second:5000"):
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
+        told = (_fetch(third, Workspace(tmp_path)) / "MLmodel").read_text()
+        assert told == f"{address} {third.source}"
 
 
 @pytest.mark.parametrize(

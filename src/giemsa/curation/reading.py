@@ -2,6 +2,7 @@
 
 import io
 import os
+import sys
 import warnings
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -192,16 +193,19 @@ def crop(pixels: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
 def load_views(contents: Sequence[bytes | NDArray[np.uint8]], image: Image) -> NDArray[np.uint8]:
     """Read many pictures on all cores and cut out what a network sees.
 
+    They have passed a project's limits on bytes and pixels: a model's own, in ``image``, do not count.
+
     Returns:
         Pixels of shape ``(n, size, size, 3)``, uint8, in the order of ``contents``.
 
     Raises:
         UnreadableError: on the first picture that cannot be read.
     """
+    admitted = image.model_copy(update={"max_bytes": sys.maxsize, "max_pixels": sys.maxsize})
     views = np.empty((len(contents), image.size, image.size, 3), dtype=np.uint8)
 
     def load(row: int) -> None:
-        views[row] = read_view(contents[row], image)
+        views[row] = read_view(contents[row], admitted)
 
     with quiet(), ThreadPoolExecutor(os.cpu_count()) as pool:
         for _ in pool.map(load, range(len(contents))):

@@ -122,7 +122,8 @@ def stage_run(
         entity = find_run(client, fingerprint) or _create(client, name, fingerprint)
     run = Run.taken_up(client, entity)
     finished = entity.info.status == "FINISHED"
-    run.describe(params, tags)
+    lacking = {key: value for key, value in tags.items() if key not in entity.data.tags}
+    run.describe(params, lacking if finished else tags)
     if finished:
         yield run
         return

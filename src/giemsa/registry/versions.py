@@ -1,5 +1,6 @@
 """The versions of the registered model: made once for each trained model, and found again by reference."""
 
+import hashlib
 import re
 import tempfile
 from collections.abc import Mapping
@@ -172,7 +173,9 @@ def _fetch(version: "ModelVersion", workspace: Workspace) -> Path:
         if version.source.startswith(("file:", "/")):
             folder = Path(local_file_uri_to_path(version.source))
         else:
-            folder = workspace.root / ".cache" / "models" / f"{version.name}-{version.version}"
+            place = hashlib.sha256(f"{workspace.tracking_uri} {version.source}".encode()).hexdigest()
+            name = f"{version.name}-{version.version}-{place[:12]}"  # each registry has a version 1
+            folder = workspace.root / ".cache" / "models" / name
             if not folder.is_dir():
                 with whole(folder) as partial:
                     partial.mkdir()
