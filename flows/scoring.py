@@ -1,5 +1,6 @@
 """The ``score`` flow: a folder of images through the champion, results and a summary for a person."""
 
+import hashlib
 from collections import Counter
 from pathlib import Path
 
@@ -35,13 +36,19 @@ def score(source: str, model: str = "champion") -> State[None]:
     """
     settle_in()
     workspace = find_workspace()
-    out = workspace.validation.parent / SCORES / f"{Path(source).stem}.parquet"
+    out = workspace.validation.parent / SCORES / table_name(source)
     out.parent.mkdir(parents=True, exist_ok=True)
     state = predict(source, model, out, workspace.root, return_state=True)
     if not state.is_completed():
         return Failed(message=state.message)
     summarise(out, workspace)
     return Completed(message=state.message)
+
+
+def table_name(source: str) -> str:
+    """Name a source's table: sources of one name in two places have two."""
+    place = hashlib.sha256(str(Path(source).resolve()).encode()).hexdigest()
+    return f"{Path(source).stem}-{place[:8]}.parquet"
 
 
 @task(task_run_name="predict {source}", cache_policy=NO_CACHE, timeout_seconds=DAY_S)

@@ -83,6 +83,22 @@ def test_a_source_without_labels_has_no_true_column(
     assert predict(source, predictor, tmp_path / "out.csv").column_names[-1] == "reason"
 
 
+def test_a_table_that_another_run_writes_is_left_to_it(
+    source: Source, predictor: Predictor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read, refused = source.items, []
+
+    def busy() -> Iterator[Item]:
+        monkeypatch.setattr(source, "items", read)
+        with pytest.raises(UsageError, match="is being written by another run"):
+            predict(source, predictor, tmp_path / "out.csv")
+        refused.append(predict(source, predictor, tmp_path / "other.csv"))
+        yield from read()
+
+    monkeypatch.setattr(source, "items", busy)
+    assert predict(source, predictor, tmp_path / "out.csv").equals(refused[0])
+
+
 def test_an_interrupted_run_goes_on_without_scoring_twice(
     source: Source,
     predictor: Predictor,

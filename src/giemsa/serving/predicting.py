@@ -4,12 +4,14 @@ import csv
 import hashlib
 import shutil
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from itertools import islice
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from filelock import FileLock, Timeout
 from pyarrow.feather import read_table, write_feather
 
 from giemsa.curation.reading import quiet
@@ -32,6 +34,7 @@ BRIEF = {
     "rejected": pa.bool_(),
     "reason": pa.string(),
 }
+LOCK = "lock"
 PARTS_PER_GROUP = 256  # of rows in the table that is written last
 
 
@@ -51,19 +54,20 @@ def predict(source: Source, predictor: Predictor, out: Path, compute: Compute = 
         and, where the source has labels, ``true``.
 
     Raises:
-        UsageError: if ``out`` has another ending.
+        UsageError: if ``out`` has another ending, or another run is writing it.
     """
     check_ending(out)
     parts = out.with_name(f".{out.name}.parts")
-    done = _resume(parts, _key(source, predictor))
-    fresh = islice(track(source.items(), "scoring", len(source)), sum(map(_rows, done)), None)
-    schema = _schema(predictor.classes)
-    numbered = enumerate(_scored(_chunks(fresh), predictor, schema, compute), start=len(done))
-    with quiet():
-        for number, table in numbered:
-            with whole(parts / f"{number:06d}.arrow") as partial:
-                write_feather(table, str(partial), compression="uncompressed")
-    return _join(parts, out, schema, {"model": predictor.model.version, "data": predictor.model.data})
+    with _alone(parts, out):
+        done = _resume(parts, _key(source, predictor))
+        fresh = islice(track(source.items(), "scoring", len(source)), sum(map(_rows, done)), None)
+        schema = _schema(predictor.classes)
+        numbered = enumerate(_scored(_chunks(fresh), predictor, schema, compute), start=len(done))
+        with quiet():
+            for number, table in numbered:
+                with whole(parts / f"{number:06d}.arrow") as partial:
+                    write_feather(table, str(partial), compression="uncompressed")
+        return _join(parts, out, schema, {"model": predictor.model.version, "data": predictor.model.data})
 
 
 def check_ending(out: Path) -> None:
@@ -75,6 +79,18 @@ def check_ending(out: Path) -> None:
     if out.suffix.lower() not in {".csv", ".parquet"}:
         message = f'{out} has no known ending: write to a .csv or a .parquet file, such as "predictions.csv".'
         raise UsageError(message)
+
+
+@contextmanager
+def _alone(parts: Path, out: Path) -> Iterator[None]:
+    """Let one run at a time write the parts; a killed one holds nobody up."""
+    parts.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(parts / LOCK, timeout=0):
+            yield
+    except Timeout:
+        message = f"{out} is being written by another run: wait for it, or write to another file."
+        raise UsageError(message) from None
 
 
 def _schema(classes: Iterable[str]) -> pa.Schema:
@@ -92,7 +108,9 @@ def _resume(parts: Path, key: str) -> list[Path]:
     """Give the finished parts of the same work, in order; clear away those of any other."""
     file = parts / "key"
     if not file.is_file() or file.read_text() != key:
-        shutil.rmtree(parts, ignore_errors=True)
+        for other in parts.iterdir():
+            if other.name != LOCK:
+                other.unlink()
         with whole(file) as partial:
             partial.write_text(key)
     found = sorted(parts.glob("*.arrow"))
