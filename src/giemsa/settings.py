@@ -156,7 +156,7 @@ class Watch(Section):
 class Serve(Section):
     """What one request to the server, and all of them at once, may ask for."""
 
-    max_files: Annotated[int, Field(ge=1, le=10_000, description="images in one request")]
+    max_files: Annotated[int, Field(ge=1, le=1_000, description="images in one request")]
     max_bytes: Annotated[int, Field(ge=1, description="of all uploads that are being worked on")]
     max_requests: Annotated[int, Field(ge=1, description="at once; more are told to come back")]
     max_seconds: Annotated[float, Field(gt=0, description="for one request, its upload included")]

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -33,7 +34,9 @@ def workspace(tmp_path: Path) -> Workspace:
 
 @pytest.fixture
 def client(workspace: Workspace, tiny_bundle: Path) -> Iterator[TestClient]:
-    with TestClient(create_app(workspace, Follower(str(tiny_bundle), workspace), LIMITS)) as client:
+    with TestClient(
+        create_app(workspace, Follower(str(tiny_bundle), workspace), LIMITS), base_url="http://localhost"
+    ) as client:
         yield client
 
 
@@ -72,6 +75,8 @@ def test_hostile_names_and_contents_are_answered_not_obeyed(client: TestClient, 
         ({"url": "/predict", "files": upload(*[b"x"] * 6)}, 413),
         ({"url": "/predict", "files": upload(b"x" * 100_001)}, 413),
         ({"url": "/predict", "files": upload(b"x"), "headers": {"origin": "http://evil.example"}}, 403),
+        ({"url": "/predict", "files": upload(b"x"), "headers": {"origin": "http://[::1"}}, 403),
+        ({"url": "http://evil.example/predict", "files": upload(b"x")}, 403),
         ({"url": "/explain", "files": {"file": ("x.png", b"x")}}, 422),
         (
             {"url": "/corrections", "files": {"file": ("x.png", b"x")}, "data": {"label": "ig", "who": "a"}},
@@ -84,6 +89,24 @@ def test_every_refusal_is_a_sentence(client: TestClient, request_: dict[str, Any
     answer = client.post(**request_)
     assert answer.status_code == status
     assert isinstance(answer.json()["detail"], str)
+
+
+def test_more_images_than_a_form_may_hold_are_too_many(workspace: Workspace, tiny_bundle: Path) -> None:
+    wide = LIMITS.model_copy(update={"max_bytes": 10_000_000, "max_files": 1_000})
+    app = create_app(workspace, Follower(str(tiny_bundle), workspace), wide)
+    with TestClient(app, base_url="http://localhost") as client:
+        answer = client.post("/predict", files=upload(*[b"x"] * 1_001))
+    assert (answer.status_code, answer.json()["detail"][:22]) == (413, "More than 1,000 images")
+
+
+def test_a_model_folder_may_have_any_name(workspace: Workspace, tiny_bundle: Path) -> None:
+    folder = workspace.root / "Färbung"
+    shutil.copytree(tiny_bundle, folder)
+    app = create_app(workspace, Follower(str(folder), workspace), LIMITS)
+    with TestClient(app, base_url="http://localhost") as client:
+        answer = client.post("/predict", files=upload(picture(1)))
+    assert answer.status_code == 200
+    assert answer.headers["x-giemsa-model"].endswith("F%C3%A4rbung")
 
 
 def test_an_upload_without_a_length_is_counted_as_it_comes(client: TestClient) -> None:
@@ -101,15 +124,16 @@ def test_an_upload_without_a_length_is_counted_as_it_comes(client: TestClient) -
 
 
 def test_a_token_guards_everything_but_the_page_and_health(workspace: Workspace, tiny_bundle: Path) -> None:
-    app = create_app(workspace, Follower(str(tiny_bundle), workspace), LIMITS, token="secret")
-    with TestClient(app) as client:
+    app = create_app(workspace, Follower(str(tiny_bundle), workspace), LIMITS, token="secret ü")
+    with TestClient(app, base_url="http://lab.example") as client:
         assert client.get("/").status_code == client.get("/healthz").status_code == 200
         assert client.get("/static/app.js").status_code == 200
         for path in ("/models", "/metrics", "/openapi.json", "/docs"):
             assert client.get(path).status_code == 401
         refused = client.post("/predict", files=upload(picture(1)), headers={"authorization": "Bearer wrong"})
         assert refused.status_code == 401
-        good = client.post("/predict", files=upload(picture(1)), headers={"authorization": "Bearer secret"})
+        given = {"authorization": "Bearer secret ü".encode()}
+        good = client.post("/predict", files=upload(picture(1)), headers=given)
         assert good.status_code == 200
 
 

@@ -71,7 +71,7 @@ def follower(registry: Workspace) -> Follower:
 def client(registry: Workspace, follower: Follower, monkeypatch: pytest.MonkeyPatch) -> Iterator[TestClient]:
     monkeypatch.setattr("giemsa.serving.following.EVERY_S", 3600.0)
     app = create_app(registry, follower, load_params(registry.params).serve)
-    with TestClient(app, raise_server_exceptions=False) as client:
+    with TestClient(app, base_url="http://localhost", raise_server_exceptions=False) as client:
         follower._stopped.set()
         yield client
 

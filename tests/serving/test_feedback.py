@@ -53,7 +53,7 @@ def took_in(source: Path) -> None:
 def correct(workspace: Workspace, bundle: Path, cells: dict[str, tuple[bytes, str]]) -> None:
     """Have a person correct cells on the page: the content and the right label, by file name."""
     app = create_app(workspace, Follower(str(bundle), workspace), load_params(workspace.params).serve)
-    with TestClient(app) as client:
+    with TestClient(app, base_url="http://localhost") as client:
         for name, (content, label) in cells.items():
             form = {"label": label, "who": "Dr. Ada"}
             answer = client.post("/corrections", files={"file": (name, content)}, data=form)

@@ -99,7 +99,7 @@ def test_the_web_application_says_the_same(
 ) -> None:
     app = create_app(two_versions, Follower("champion", two_versions), load_params(two_versions.params).serve)
     files = [("files", (file.name, file.read_bytes())) for file in sorted(images.iterdir())]
-    with TestClient(app) as client:
+    with TestClient(app, base_url="http://localhost") as client:
         assert client.post("/predict", files=files).json() == expected
 
 

@@ -47,13 +47,13 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
 @pytest.fixture(scope="module")
 def client(workspace: Workspace, tiny_bundle: Path) -> Iterator[TestClient]:
     app = create_app(workspace, Follower(str(tiny_bundle), workspace), LIMITS)
-    with TestClient(app, raise_server_exceptions=False) as client:
+    with TestClient(app, base_url="http://localhost", raise_server_exceptions=False) as client:
         yield client
 
 
 @pytest.fixture(scope="module")
 def api(client: TestClient) -> Any:
-    return schemathesis.openapi.from_asgi("/openapi.json", client.app)
+    return schemathesis.openapi.from_asgi("/openapi.json", client.app, headers={"host": "localhost"})
 
 
 ADDRESSES = [
@@ -85,7 +85,7 @@ def test_the_interface_keeps_what_its_document_promises(
         suppress_health_check=list(HealthCheck),
     )
     def ask(case: Any) -> None:
-        answer = case.call_and_validate(checks=PROMISES)
+        answer = case.call_and_validate(base_url="http://localhost", checks=PROMISES)
         check(answer.status_code, answer.text, answer.headers.get("content-type", [""])[0])
 
     with contextlib.suppress(Unsatisfiable):  # without a parameter there is no wrong one

@@ -37,7 +37,7 @@ class Held:
 
     def client(self, **limits: float) -> httpx.AsyncClient:
         app = create_app(self._workspace, self._follower, LIMITS.model_copy(update=limits))
-        return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://lab")
+        return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost")
 
 
 @pytest.fixture

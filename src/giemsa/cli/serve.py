@@ -8,7 +8,6 @@ import typer
 
 from giemsa.cli.app import app
 
-LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 # Longer than clients and proxies keep an idle connection: none is closed while a request is under way.
 KEEP_ALIVE_S = 75
 
@@ -32,6 +31,7 @@ def serve_model(
     from giemsa.errors import UsageError
     from giemsa.serving.app import create_app
     from giemsa.serving.following import Follower
+    from giemsa.serving.limits import LOOPBACK
     from giemsa.settings import params_or_defaults
     from giemsa.workspace import find_workspace
 

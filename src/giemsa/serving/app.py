@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import quote
 
 from fastapi import FastAPI, File, Form, HTTPException, Request, UploadFile
 from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
@@ -221,4 +222,8 @@ def _add_measures(app: FastAPI, service: Service) -> None:
 
 
 def _origin(predictor: Predictor) -> dict[str, str]:
-    return {"x-giemsa-model": predictor.model.version, "x-giemsa-data": predictor.model.data}
+    """Name the model in headers, which hold no other letters than ASCII's."""
+    return {
+        "x-giemsa-model": quote(predictor.model.version, safe="/@:. "),
+        "x-giemsa-data": predictor.model.data,
+    }

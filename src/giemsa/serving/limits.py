@@ -4,7 +4,7 @@ import asyncio
 import hmac
 from collections.abc import MutableMapping
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from giemsa.settings import Serve
 
+LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 OPEN = ("/", "/healthz", "/static/")
 WRITES = {"POST", "PUT", "PATCH", "DELETE"}
 RETRY = {"retry-after": "1"}
@@ -24,7 +25,8 @@ class Limits:
     Args:
         app: what answers the requests that pass.
         serve: the limits.
-        token: what ``Authorization: Bearer`` must carry; empty: nothing is asked for.
+        token: what ``Authorization: Bearer`` must carry; empty: nothing is asked for, and only who asks for
+            this machine by a loopback name is answered.
     """
 
     def __init__(self, app: ASGIApp, serve: Serve, token: str) -> None:
@@ -75,12 +77,15 @@ class Limits:
         path = scope["path"]
         if self._token and not (path in OPEN or path.startswith(OPEN[-1])):
             given = headers.get("authorization", "")
-            if not hmac.compare_digest(given.encode(), f"Bearer {self._token}".encode()):
+            if not hmac.compare_digest(given.encode("latin-1"), f"Bearer {self._token}".encode()):
                 message = "A token is needed: send the header Authorization: Bearer TOKEN."
                 raise HTTPException(401, message, {"www-authenticate": "Bearer"})
-        # A page of another site must not be able to write here through the browser of somebody who may.
-        origin = headers.get("origin")
-        if scope["method"] in WRITES and origin and urlsplit(origin).netloc != headers.get("host"):
+        # A page of another site must not be able to write here through the browser of somebody who may, nor
+        # to read here under a name of its own that it lets stand for this machine.
+        host, origin = headers.get("host", ""), headers.get("origin")
+        if not self._token and _parts(f"//{host}").hostname not in LOOPBACK:
+            raise HTTPException(403, "Without a token only this machine is answered: ask for 127.0.0.1.")
+        if scope["method"] in WRITES and origin and _parts(origin).netloc != host:
             raise HTTPException(403, "The request comes from a page of another site.")
 
     def admit(self, count: int) -> None:
@@ -90,6 +95,14 @@ class Limits:
             raise HTTPException(
                 429, "Too many bytes at once: send fewer images, or try again in a second.", RETRY
             )
+
+
+def _parts(address: str) -> SplitResult:
+    """Take an address apart; one that is none has no parts."""
+    try:
+        return urlsplit(address)
+    except ValueError:
+        return urlsplit("")
 
 
 def _length(headers: Headers) -> int:

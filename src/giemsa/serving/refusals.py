@@ -15,6 +15,8 @@ SENTENCES = {
     404: "There is nothing at this address: see /docs.",
     405: "This address does not take this method: see /docs.",
 }
+BAD_REQUEST = 400
+TOO_MANY = "Too many files."  # so begins what Starlette says when a form holds more than 1,000
 FAILED = "Something failed in the server: its log says what."
 
 log = logging.getLogger(__name__)
@@ -38,6 +40,8 @@ def add_refusals(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def explain(_: Request, error: HTTPException) -> JSONResponse:
+        if error.status_code == BAD_REQUEST and error.detail.startswith(TOO_MANY):
+            return refusal(413, "More than 1,000 images in one request: send fewer.")
         return refusal(error.status_code, SENTENCES.get(error.status_code, error.detail), error.headers)
 
     @app.exception_handler(Exception)
