@@ -2,10 +2,15 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from giemsa.data.batches import bring_in
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from giemsa.data.batches import RECORD_FILE, bring_in
 from giemsa.data.folders import FolderSource
 from giemsa.data.project import BatchesSource, holds_batches
 from giemsa.data.sources import open_source
+from giemsa.errors import UsageError
 from giemsa.settings import Image
 
 
@@ -38,6 +43,22 @@ def test_a_file_that_is_gone_is_listed(tmp_path: Path, image: Image, png: bytes)
     (item,) = BatchesSource(raw, image).items()
     assert item.content is None
     assert "cannot be opened" in str(item.problem)
+
+
+@pytest.mark.parametrize("path", ["../../secret.png", "first/../../../secret.png", "{folder}/secret.png"])
+def test_a_record_that_names_a_place_outside_is_refused(
+    tmp_path: Path, image: Image, png: bytes, path: str
+) -> None:
+    raw = brought(tmp_path, image, png)
+    (tmp_path / "secret.png").write_bytes(png)
+    file = raw / "first" / RECORD_FILE
+    record = pq.read_table(file)
+    named = pa.array([path.format(folder=tmp_path)])
+    pq.write_table(record.set_column(0, record.schema.field("path"), named), file)
+    with pytest.raises(
+        UsageError, match=r"_batch\.parquet names a place outside data/raw \('.*secret\.png'\)"
+    ):
+        open_source(raw, image)
 
 
 def test_a_plain_folder_holds_no_batches(tmp_path: Path, image: Image, png: bytes) -> None:

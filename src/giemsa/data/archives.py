@@ -1,6 +1,5 @@
 """Read images from a zip file without trusting what it says about itself."""
 
-import re
 import stat
 import zipfile
 import zlib
@@ -8,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from giemsa.data.layout import SUBJECTS_FILE, class_labels, is_hidden, is_image, read_subjects
+from giemsa.data.naming import leaves
 from giemsa.data.sources import Item, file_digest
 from giemsa.errors import UsageError
 from giemsa.settings import Image
@@ -17,7 +17,6 @@ from giemsa.settings import Image
 MAX_RATIO = 200
 FREE_BYTES = 2**30
 _ENCRYPTED = 0x1
-_DRIVE = re.compile(r"^[A-Za-z]:")
 READ_ERRORS = (
     zipfile.BadZipFile,
     zlib.error,
@@ -108,7 +107,7 @@ def open_entries(file: Path) -> Sequence[tuple[str, zipfile.ZipInfo]]:
         message = f"{file} is not a whole zip file ({' '.join(str(error).split())}): make or copy it again."
         raise UsageError(message) from None
     for info in entries:
-        if _leaves(info.orig_filename):
+        if leaves(info.orig_filename):
             name = info.orig_filename.encode("unicode_escape").decode("ascii")
             message = f'{file} names a place outside itself ("{name}"): make it again from the folder itself.'
             raise UsageError(message)
@@ -119,11 +118,6 @@ def open_entries(file: Path) -> Sequence[tuple[str, zipfile.ZipInfo]]:
         )
         raise UsageError(message)
     return [(info.filename.replace("\\", "/"), info) for info in entries]
-
-
-def _leaves(name: str) -> bool:
-    path = name.replace("\\", "/")
-    return path.startswith("/") or bool(_DRIVE.match(path)) or ".." in path.split("/") or "\0" in path
 
 
 def _is_link(info: zipfile.ZipInfo) -> bool:

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from giemsa.data.manifest import ORIGIN
-from giemsa.data.naming import RESERVED, numbered, safe_name
+from giemsa.data.naming import RESERVED, leaves, numbered, safe_name
 from giemsa.data.sources import Item, Source
 from giemsa.errors import UsageError
 from giemsa.progress import track
@@ -101,7 +101,7 @@ def read_records(raw: Path) -> list[pa.Table]:
     """Read the record of every batch, oldest first: columns as in ``RECORD``, at least one row each.
 
     Raises:
-        UsageError: if a record is damaged.
+        UsageError: if a record is damaged, or names a place outside ``raw``.
     """
     return sorted((_read_record(file) for file in raw.glob(f"*/{RECORD_FILE}")), key=_order)
 
@@ -113,6 +113,9 @@ def _read_record(file: Path) -> pa.Table:
         table = None
     if table is None or not len(table) or not table.schema.equals(RECORD):
         message = f'{file} is damaged: bring it back with "dvc checkout data/raw.dvc".'
+        raise UsageError(message)
+    if outside := next(filter(leaves, table["path"].to_pylist()), None):
+        message = f'{file} names a place outside data/raw ({outside!r}): bring it back with "dvc checkout".'
         raise UsageError(message)
     return table
 

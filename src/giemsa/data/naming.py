@@ -7,6 +7,7 @@ from pathlib import PurePosixPath
 
 LONGEST_NAME = 120  # bytes; file systems take 255, and a number may follow
 LONGEST_SUFFIX = 16
+DRIVE = re.compile(r"^[A-Za-z]:")
 RESERVED = re.compile(r"^(con|prn|aux|nul|com\d|lpt\d) *(\.|$)", re.IGNORECASE)
 
 
@@ -25,6 +26,12 @@ def safe_name(name: str) -> str:
     room = LONGEST_NAME - len(suffix.encode())
     stem = text.removesuffix(suffix).encode()[:room].decode(errors="ignore").rstrip(" .")
     return f"{stem}{suffix}"
+
+
+def leaves(path: str) -> bool:
+    """Say whether ``path``, with parts separated by ``/`` or a backslash, could lead out of its folder."""
+    path = path.replace("\\", "/")
+    return path.startswith("/") or bool(DRIVE.match(path)) or ".." in path.split("/") or "\0" in path
 
 
 def numbered(name: str) -> Iterator[str]:

@@ -22,7 +22,7 @@ class BatchesSource:
         image: limits on size; larger files become items with a problem.
 
     Raises:
-        UsageError: if a batch's record is damaged.
+        UsageError: if a batch's record is damaged, or names a place outside ``raw``.
     """
 
     def __init__(self, raw: Path, image: Image) -> None:
