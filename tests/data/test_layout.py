@@ -16,6 +16,11 @@ def test_a_single_wrapping_folder_is_no_class() -> None:
     assert class_labels(["set/ig/1.jpg", "set/monocyte/1.jpg"]) == ["ig", "monocyte"]
 
 
+@pytest.mark.parametrize("link", ["set/more", "more"])
+def test_a_linked_folder_does_not_turn_the_wrapping_folder_into_a_class(link: str) -> None:
+    assert class_labels(["set/ig/1.jpg", link, "set/monocyte/1.jpg"]) == ["ig", None, "monocyte"]
+
+
 def test_a_single_class_folder_is_a_class() -> None:
     assert class_labels(["ig/1.jpg", "ig/slide 7/2.jpg"]) == ["ig", "ig"]
 

@@ -29,13 +29,15 @@ def class_labels(paths: Sequence[str]) -> list[str | None]:
     ``dataset/neutrophil/1.jpg``. An image that lies in no class folder has no label.
 
     Args:
-        paths: relative paths of images, separated by ``/``.
+        paths: relative paths, separated by ``/``, of images and of what stands in their place, such as a
+            linked folder, which has no say in whether there is a wrapping folder.
 
     Returns:
         One label for each path, in the same order; Unicode in composed form (NFC).
     """
     parts = [path.split("/") for path in paths]
-    wrapped = len({part[0] for part in parts}) == 1 and all(len(part) > 2 for part in parts)  # noqa: PLR2004
+    images = [part for path, part in zip(paths, parts, strict=True) if is_image(path)]
+    wrapped = len({part[0] for part in images}) == 1 and all(len(part) > 2 for part in images)  # noqa: PLR2004
     level = 1 if wrapped else 0
     return [unicodedata.normalize("NFC", part[level]) if len(part) > level + 1 else None for part in parts]
 
