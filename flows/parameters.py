@@ -7,6 +7,7 @@ from typing import Any
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedSeq
 
+from giemsa.data.folders import holds_images
 from giemsa.errors import UsageError
 from giemsa.settings import Params, load_params
 from giemsa.workspace import Workspace, whole
@@ -15,7 +16,7 @@ Overrides = Mapping[str, bool | int | float | str | list[Any]]
 
 
 def images_of(source: str, workspace: Workspace) -> str | None:
-    """Name what new images are taken from: ``source``, else the inbox where it holds something.
+    """Name what new images are taken from: ``source``, else the inbox where it holds images.
 
     Raises:
         UsageError: if ``source`` is a path that does not exist, or if there were never any images.
@@ -27,7 +28,7 @@ def images_of(source: str, workspace: Workspace) -> str | None:
         message = f"{source} does not exist: give a folder, a .zip, an .npz, bloodmnist or demo."
         raise UsageError(message)
     inbox = workspace.inbox
-    if inbox.is_dir() and any(path.is_file() for path in inbox.rglob("*")):
+    if holds_images(inbox):
         return str(inbox)
     if not workspace.raw.exists():
         message = f"There are no images yet: put some into {inbox}, a folder per class, or give a source."

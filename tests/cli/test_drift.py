@@ -56,6 +56,25 @@ def test_an_empty_inbox_holds_nothing_new() -> None:
     assert said == "0 of 0 images are new.\n"
 
 
+def test_an_inbox_that_holds_no_image_is_an_empty_one(here: Path) -> None:
+    (here / "inbox").mkdir()
+    (here / "inbox" / ".DS_Store").touch()
+    assert drift()[0]["images"] == 0
+
+
+def test_what_came_in_before_without_a_label_is_not_new(
+    here: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copy(here / "params.yaml", tmp_path)
+    shutil.copytree(here / "first" / "platelet", tmp_path / "inbox")
+    monkeypatch.chdir(tmp_path)
+    assert CliRunner().invoke(app, ["ingest", "inbox"]).exit_code == 0
+    workspace = Workspace(tmp_path)
+    run("ingest", load_params(workspace.params), workspace)
+    found, _ = drift()
+    assert (found["images"], found["new"]) == (40, 0)
+
+
 def test_what_came_in_before_is_not_new_and_under_another_label_it_is(here: Path) -> None:
     (here / "inbox").mkdir()
     shutil.copytree(here / "first" / "platelet", here / "inbox" / "platelet")

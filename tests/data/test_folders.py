@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from giemsa.data.folders import holds_images
 from giemsa.data.sources import open_source
 from giemsa.errors import UsageError
 from giemsa.settings import Image
@@ -108,6 +109,17 @@ def test_subjects_come_from_the_metadata_file(folder: Path, image: Image) -> Non
     source = open_source(folder, image)
     assert [item.subject for item in source.items()] == ["patient 4", None, None]
     assert source.skipped == 1
+
+
+def test_a_folder_holds_images_where_a_file_is_named_like_one(tmp_path: Path, png: bytes) -> None:
+    inbox = tmp_path / "inbox"
+    assert not holds_images(inbox)
+    (inbox / "ig.png").mkdir(parents=True)
+    for clutter in (".DS_Store", "corrections.csv", "ig.png/._a.png"):
+        (inbox / clutter).touch()
+    assert not holds_images(inbox)
+    (inbox / "ig.png" / "a.png").write_bytes(png)
+    assert holds_images(inbox)
 
 
 @pytest.mark.parametrize("name", ["missing", "empty", "notes.txt"])

@@ -77,12 +77,12 @@ def _champion(workspace: "Workspace", params: "Params") -> tuple["Predictor | No
 
 
 def _open(source: str | None, workspace: "Workspace", params: "Params") -> "Source | None":
+    from giemsa.data.folders import holds_images
     from giemsa.data.sources import open_source
 
-    inbox = workspace.inbox
-    if source is None and not (inbox.is_dir() and any(path.is_file() for path in inbox.rglob("*"))):
+    if source is None and not holds_images(workspace.inbox):
         return None
-    return open_source(source or inbox, params.image)
+    return open_source(source or workspace.inbox, params.image)
 
 
 def _new_images(
@@ -91,14 +91,15 @@ def _new_images(
     """Measure the readable images that the manifest does not hold yet; a new label makes an image new."""
     import pandas as pd
 
+    from giemsa.curation.decisions import without_nan
     from giemsa.curation.drift import PREDICTED, PROPERTIES
     from giemsa.curation.measuring import measure
     from giemsa.data.manifest import read_manifest
 
     known = set()
     if workspace.manifest.is_file():
-        manifest = read_manifest(workspace.manifest)
-        known = set(zip(manifest["pixel_hash"], manifest["label"], strict=True))
+        manifest = without_nan(read_manifest(workspace.manifest)[["pixel_hash", "label"]])
+        known = set(manifest.itertuples(index=False, name=None))
     rows = []
     for item in source.items() if source else ():
         if item.content is None:

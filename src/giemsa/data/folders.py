@@ -21,6 +21,12 @@ class _Entry:
     problem: str | None = None
 
 
+def holds_images(folder: Path) -> bool:
+    """Tell whether a file named like an image lies somewhere below ``folder``, which may be missing."""
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return any(is_image(file.relative_to(folder).as_posix()) for file in files)
+
+
 class FolderSource:
     """A folder of images; links are listed with a problem and never followed.
 
