@@ -101,6 +101,7 @@ def test_grey_images_without_labels_are_read(
         ({"pictures": np.zeros((2, 4, 4, 3), np.uint8)}, 'no array "images"'),
         ({"images": np.zeros((2, 4, 4, 3), np.float32)}, "8-bit"),
         ({"images": np.zeros((2, 4, 4, 2), np.uint8)}, "8-bit"),
+        ({"images": np.zeros((2, 4, 4, 4), np.uint8)}, "8-bit"),
         ({"images": np.zeros((2, 0, 4, 3), np.uint8)}, "8-bit"),
         ({"images": np.array([None, {}], dtype=object)}, "pickled"),
         ({"images": np.uint8(3)}, "single value"),

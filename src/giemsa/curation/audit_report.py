@@ -6,15 +6,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import cv2
-import numpy as np
-from numpy.typing import NDArray
-
 from giemsa.curation.audit import Audit
 from giemsa.curation.groups import Group, Kind, Member
 from giemsa.curation.label_errors import LabelError
 from giemsa.curation.straddling import Straddle
-from giemsa.data.sources import Source
+from giemsa.data.sources import Source, as_bytes
 from giemsa.workspace import whole, writing
 
 
@@ -79,13 +75,5 @@ def pictures(source: Source, found: Audit, groups: Sequence[Group]) -> Callable[
     held: dict[str, bytes] = {}
     for item in source.items():
         if item.path in wanted and item.content is not None and wanted[item.path] not in held:
-            held[wanted[item.path]] = _encoded(item.content)
+            held[wanted[item.path]] = as_bytes(item.content)
     return lambda path: held.get(wanted.get(path, ""), b"")
-
-
-def _encoded(content: bytes | NDArray[np.uint8]) -> bytes:
-    if isinstance(content, bytes):
-        return content
-    blue_first = cv2.cvtColor(content, cv2.COLOR_RGB2BGR) if content.ndim > 2 else content  # noqa: PLR2004
-    encoded: NDArray[np.uint8] = cv2.imencode(".png", blue_first)[1]
-    return encoded.tobytes()

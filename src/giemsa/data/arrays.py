@@ -17,7 +17,7 @@ BLOOD_CLASSES = (
 )  # fmt: skip
 _PARTS = (("images", "labels"), *((f"{part}_images", f"{part}_labels") for part in ("train", "val", "test")))
 _GREY, _COLOUR = 3, 4  # axes of an array of images
-_CHANNELS = (1, 3, 4)
+_CHANNELS = (1, 3)
 
 
 class NpzSource:

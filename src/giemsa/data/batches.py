@@ -9,14 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from numpy.typing import NDArray
 
 from giemsa.data.manifest import ORIGIN
 from giemsa.data.naming import RESERVED, leaves, numbered, safe_name
-from giemsa.data.sources import Item, Source
+from giemsa.data.sources import Item, Source, as_bytes
 from giemsa.errors import UsageError
 from giemsa.progress import track
 
@@ -144,7 +142,7 @@ class _Copy:
 
         def written() -> Iterator[tuple[str, bytes]]:
             for item in track(self._source.items(), "bringing images in", len(self._source)):
-                content = None if item.content is None else _as_bytes(item.content)
+                content = None if item.content is None else as_bytes(item.content)
                 sha256 = None if content is None else hashlib.sha256(content).hexdigest()
                 if (item.path, sha256) in self._known:
                     continue
@@ -205,17 +203,6 @@ def _batch_name(batch: str | None, source: Source) -> str:
         message = f'"{batch}" cannot name a batch: use letters, digits, "-" and "_".'
         raise UsageError(message)
     return batch
-
-
-def _as_bytes(content: bytes | NDArray[np.uint8]) -> bytes:
-    """Keep a file's bytes as they are; store a row of an array as PNG, without loss."""
-    if isinstance(content, bytes):
-        return content
-    import cv2
-
-    channels = content if content.ndim == 2 else content[..., ::-1]  # noqa: PLR2004
-    _, stored = cv2.imencode(".png", np.ascontiguousarray(channels), [cv2.IMWRITE_PNG_COMPRESSION, 1])
-    return bytes(stored)
 
 
 def _facts(record: pa.Table) -> dict[str, str]:

@@ -104,6 +104,17 @@ def read_file(path: Path, image: Image) -> tuple[bytes | None, str | None]:
         return None, f"cannot be opened ({error.strerror})"
 
 
+def as_bytes(content: bytes | NDArray[np.uint8]) -> bytes:
+    """Keep a file's bytes as they are; store a row of an array as PNG, without loss."""
+    if isinstance(content, bytes):
+        return content
+    import cv2
+
+    channels = content if content.ndim == 2 else content[..., ::-1]  # noqa: PLR2004
+    _, stored = cv2.imencode(".png", np.ascontiguousarray(channels), [cv2.IMWRITE_PNG_COMPRESSION, 1])
+    return bytes(stored)
+
+
 def file_digest(path: Path) -> str:
     """Give the SHA-256 of a file's bytes, in hex."""
     with path.open("rb") as stream:
