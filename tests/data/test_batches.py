@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -26,9 +27,11 @@ from giemsa.data.batches import (
     bring_in,
     read_records,
 )
+from giemsa.data.folders import FolderSource
 from giemsa.data.naming import safe_name
 from giemsa.data.sources import Item
 from giemsa.errors import UsageError
+from giemsa.settings import Image
 from tests.data.pictures import Pictures, cells, png, unmeasured
 
 
@@ -114,6 +117,46 @@ def test_a_changed_image_is_new_and_its_old_bytes_stay(raw: Path) -> None:
     bring(raw, cells("ig/a.png", shade=10))
     assert bring(raw, cells("ig/a.png", shade=20)).new == 1
     assert images(raw) == {"march/ig/a.png": png(10), "march-2/ig/a.png": png(20)}
+
+
+def test_what_was_set_aside_comes_in_as_soon_as_it_can_be_read(tmp_path: Path, image: Image) -> None:
+    for name in "abc":
+        (tmp_path / "lab" / "ig").mkdir(parents=True, exist_ok=True)
+        (tmp_path / "lab" / "ig" / f"{name}.png").write_bytes(png(ord(name)))
+    raw = tmp_path / "raw"
+
+    def brought(max_bytes: int) -> Brought:
+        source = FolderSource(tmp_path / "lab", image.model_copy(update={"max_bytes": max_bytes}))
+        return bring_in(source, raw, batch="named" if max_bytes > 10 else None, measure=unmeasured)
+
+    assert len(brought(10).unreadable) == 3
+    assert brought(10) == Brought("lab", 3, 0, ())
+    assert brought(1000) == Brought("named", 3, 3, ())
+    assert brought(1000) == Brought("named", 3, 0, ())
+
+
+def described(item: Item, label: str | None, subject: str | None) -> Item:
+    return replace(item, label=label, subject=subject)
+
+
+@pytest.mark.parametrize(("label", "subject"), [("monocyte", "P1"), ("ig", "P2")])
+def test_another_label_or_subject_of_a_known_image_is_refused(raw: Path, label: str, subject: str) -> None:
+    first, second, third = cells("ig/a.png", "ig/b.png", "ig/c.png")
+    bring(raw, [described(first, "ig", "P1"), described(second, "ig", None), third])
+    before = contents(raw)
+    again = [first, described(second, label, subject), described(third, label, subject), *cells("ig/d.png")]
+    with pytest.raises(
+        UsageError,
+        match=r"2 images are here already .* ig/b\.png as data/raw/march/ig/b\.png first; .*decisions\.csv",
+    ):
+        bring(raw, again)
+    assert contents(raw.parent) == {f"raw/{path}": content for path, content in before.items()}
+
+
+def test_a_source_that_tells_no_label_or_subject_any_more_is_no_news(raw: Path) -> None:
+    known, new = cells("ig/a.png", "ig/b.png")
+    bring(raw, [described(known, "ig", "P1")])
+    assert bring(raw, [described(known, None, None), new]).new == 1
 
 
 def test_a_named_batch_takes_only_what_is_new_from_another_source(raw: Path) -> None:

@@ -4,7 +4,7 @@ import hashlib
 import re
 import shutil
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -24,7 +24,10 @@ UNLABELLED = "_unlabelled"
 INCOMING = ".incoming.partial"
 #: ``problem`` says why an image has no bytes; null otherwise.
 RECORD = pa.schema([*ORIGIN, pa.field("problem", pa.string())])
+#: What of a record tells whether an image came in before, and under which names.
+KNOWN = ["path", "batch", "label", "source", "subject", "sha256"]
 
+Key = tuple[str, str | None]
 Measure = Callable[[Iterable[tuple[str, bytes]]], Iterator[dict[str, Any]]]
 
 
@@ -49,7 +52,7 @@ def bring_in(source: Source, raw: Path, *, batch: str | None, measure: Measure) 
     """Copy what is new in ``source`` to a batch below ``raw``, measuring each image in the same pass.
 
     The batch appears whole or not at all. A source that is a batch already adds nothing; one that has grown
-    or changed adds its new images as another batch.
+    or changed adds its new images as another batch, and so does one of which more can be read than before.
 
     Args:
         source: the images.
@@ -58,21 +61,18 @@ def bring_in(source: Source, raw: Path, *, batch: str | None, measure: Measure) 
         measure: takes ``(sha256, bytes)`` and gives the manifest's measured columns, in order.
 
     Raises:
-        UsageError: if ``batch`` is no name for a folder, a batch's record is damaged, or the disk cannot take
-            the images.
+        UsageError: if ``batch`` is no name for a folder, a batch's record is damaged, images are here already
+            under another label or subject, or the disk cannot take the images.
     """
     name = _batch_name(batch, source)
     fingerprint = source.fingerprint()
     records = read_records(raw)
     same = [record for record in records if _facts(record)["fingerprint"] == fingerprint]
-    if same:
+    if same and not any(_sets_aside(record) for record in same):
         return Brought(_facts(same[0])["batch"], len(source), 0, ())
-    related = [
-        record
-        for record in records
-        if _facts(record)["source"] == source.name or _facts(record)["name"] == name
-    ]
-    known = {row for record in related for row in _seen(record)}
+    facts = {"name": name, "source": source.name, "fingerprint": fingerprint}
+    related = [record for record in records if facts.items() & _facts(record).items()]
+    known = {_key(row): row for record in related for row in record.select(KNOWN).to_pylist()}
     chosen = next(each for each in numbered(name) if not (raw / each).exists())
     order = max((_order(record) for record in records), default=0) + 1
     incoming = raw.parent / INCOMING
@@ -80,10 +80,11 @@ def bring_in(source: Source, raw: Path, *, batch: str | None, measure: Measure) 
     try:
         copy = _Copy(source, incoming, batch=chosen, order=order, known=known)
         unreadable = copy.run(measure)
+        _refuse_changes(copy.changed)
         if not copy.rows:
             return Brought(_facts(related[-1])["batch"], len(source), 0, ())
-        facts = {"batch": chosen, "name": name, "source": source.name, "fingerprint": fingerprint}
-        table = pa.Table.from_pylist(copy.rows, schema=RECORD).replace_schema_metadata(facts)
+        table = pa.Table.from_pylist(copy.rows, schema=RECORD)
+        table = table.replace_schema_metadata({"batch": chosen, **facts})
         pq.write_table(table, incoming / RECORD_FILE, compression="zstd")
         raw.mkdir(parents=True, exist_ok=True)
         incoming.replace(raw / chosen)
@@ -127,12 +128,14 @@ class _Copy:
     """One pass over a source: writes files, notes where they came from, and has them measured."""
 
     def __init__(
-        self, source: Source, folder: Path, *, batch: str, order: int, known: set[tuple[str, str | None]]
+        self, source: Source, folder: Path, *, batch: str, order: int, known: Mapping[Key, dict[str, Any]]
     ) -> None:
         self._source, self._folder, self._known = source, folder, known
         self._same = {"batch": batch, "batch_order": order, "drawn": source.drawn}
         self._taken: set[str] = set()
         self.rows: list[dict[str, Any]] = []
+        #: What is known of images of which the source now tells another label or subject.
+        self.changed: list[dict[str, Any]] = []
 
     def run(self, measure: Measure) -> list[tuple[str, str]]:
         """Copy everything; give path and reason of what cannot be read."""
@@ -144,7 +147,9 @@ class _Copy:
             for item in track(self._source.items(), "bringing images in", len(self._source)):
                 content = None if item.content is None else as_bytes(item.content)
                 sha256 = None if content is None else hashlib.sha256(content).hexdigest()
-                if (item.path, sha256) in self._known:
+                if before := self._known.get((item.path, sha256)):
+                    if _tells_otherwise(item, before):
+                        self.changed.append(before)
                     continue
                 self._note(item, content, sha256)
                 if content is None or sha256 is None:
@@ -209,5 +214,26 @@ def _facts(record: pa.Table) -> dict[str, str]:
     return {key.decode(): value.decode() for key, value in (record.schema.metadata or {}).items()}
 
 
-def _seen(record: pa.Table) -> Iterator[tuple[str, str | None]]:
-    return zip(record["source"].to_pylist(), record["sha256"].to_pylist(), strict=True)
+def _sets_aside(record: pa.Table) -> bool:
+    return bool(record["problem"].null_count < len(record))
+
+
+def _key(row: Mapping[str, Any]) -> Key:
+    return row["source"], row["sha256"]
+
+
+def _tells_otherwise(item: Item, before: Mapping[str, Any]) -> bool:
+    """Say whether a source tells another label or subject than before; one that tells none is no news."""
+    told = ((item.label, before["label"]), (item.subject, before["subject"]))
+    return any(now is not None and now != known for now, known in told)
+
+
+def _refuse_changes(changed: Sequence[Mapping[str, Any]]) -> None:
+    if changed:
+        first = changed[0]
+        message = (
+            f"{len(changed):,} images are here already under another label or subject, {first['source']} as"
+            f" data/raw/{first['path']} first; nothing was added: correct a label in decisions.csv (column"
+            f" label); for subjects take the folder data/raw/{first['batch']} away and ingest again."
+        )
+        raise UsageError(message)
