@@ -33,12 +33,12 @@ from numpy.typing import NDArray
 from PIL import Image as Pillow
 
 from giemsa.data.sources import open_source
-from giemsa.evaluation.calibration import softmax
 from giemsa.evaluation.scoring import Scorer
 from giemsa.registry.packaging import package
 from giemsa.registry.prediction import Predictor, ResolvedModel, probability_columns
 from giemsa.serving.predicting import predict
 from giemsa.training.bundle import load_network, read_info
+from giemsa.training.calibration import softmax
 
 Table = NDArray[np.float64]
 BATCH = 32

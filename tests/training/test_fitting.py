@@ -12,6 +12,7 @@ from sklearn.metrics import f1_score, log_loss
 from giemsa.settings import Fitting
 from giemsa.training.batches import Labelled
 from giemsa.training.bundle import Epoch
+from giemsa.training.calibration import fit_temperature, softmax
 from giemsa.training.fitting import (
     Fit,
     Phase,
@@ -82,13 +83,15 @@ def test_macro_f1_is_scikit_learns(pairs: list[tuple[int, int]]) -> None:
     assert macro_f1(labels, answers, 3) == pytest.approx(expected)
 
 
-def test_validation_scores_are_scikit_learns() -> None:
+def test_validation_scores_are_scikit_learns_of_calibrated_probabilities() -> None:
     rng = np.random.default_rng(0)
     logits = (5 * rng.normal(size=(40, 3))).astype(np.float32)
-    cells = Labelled(np.zeros((40, 1, 1, 3), np.uint8), rng.integers(0, 3, 40), 3)
+    labels = np.where(rng.random(40) < 0.7, logits.argmax(axis=1), rng.integers(0, 3, 40))
+    cells = Labelled(np.zeros((40, 1, 1, 3), np.uint8), labels, 3)
     loss, accuracy, _ = validation_scores(logits, cells)
-    chances = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    chances = softmax(logits, fit_temperature(logits, cells.labels))
     assert loss == pytest.approx(log_loss(cells.labels, chances, labels=[0, 1, 2]), rel=1e-5)
+    assert loss == pytest.approx(validation_scores(logits / np.float32(3), cells)[0], rel=1e-5)
     assert accuracy == np.mean(logits.argmax(axis=1) == cells.labels)
 
 

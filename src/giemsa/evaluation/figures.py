@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from giemsa.evaluation.calibration import reliability
 from giemsa.evaluation.corruption import SEVERITIES
 from giemsa.evaluation.judging import Judgement
+from giemsa.training.calibration import reliability
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

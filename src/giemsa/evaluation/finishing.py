@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from giemsa.evaluation.calibration import fit_temperature
 from giemsa.evaluation.rejection import Rejection, calibrate
 from giemsa.evaluation.scoring import Scorer
 from giemsa.training.bundle import write_info
+from giemsa.training.calibration import fit_temperature
 
 
 def finish(

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from giemsa.evaluation.calibration import BINS, bin_of
+from giemsa.training.calibration import BINS, bin_of
 
 HEADLINE = ("accuracy", "macro_f1", "auc", "ece", "brier", "nll")
 PER_CLASS = ("precision", "recall", "f1", "auc")

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from giemsa.errors import UsageError
 from giemsa.evaluation.appearance import appearance
-from giemsa.evaluation.calibration import softmax
 from giemsa.evaluation.rejection import Rejection
 from giemsa.training.bundle import read_info
+from giemsa.training.calibration import softmax
 
 # Views that a thread takes at a time. More at once make the network no faster: at 8 the cost of a call has
 # vanished, and what the layers pass on still fits a core's cache.

@@ -13,6 +13,7 @@ from giemsa.progress import track
 from giemsa.settings import Fitting
 from giemsa.training.batches import Labelled, batches_in, shuffled_batches
 from giemsa.training.bundle import Epoch
+from giemsa.training.calibration import fit_temperature, negative_log_likelihood
 from giemsa.training.learner import Learner
 from giemsa.training.team import ALONE, Team
 
@@ -105,12 +106,15 @@ def macro_f1(labels: NDArray[np.integer], answers: NDArray[np.integer], classes:
 
 
 def validation_scores(logits: NDArray[np.float32], cells: Labelled) -> tuple[float, float, float]:
-    """Give mean cross-entropy in nats, accuracy and macro-F1, the last two in 0..1."""
-    shifted = logits.astype(np.float64) - logits.max(axis=1, keepdims=True)
-    chosen = shifted[np.arange(len(cells)), cells.labels] - np.log(np.exp(shifted).sum(axis=1))
+    """Give mean cross-entropy in nats, accuracy and macro-F1, the last two in 0..1.
+
+    The cross-entropy is that of calibrated probabilities: smoothed labels teach doubt, and that of raw ones
+    would tell how much of it there is rather than who is right.
+    """
     answers = logits.argmax(axis=1)
     accuracy = float((answers == cells.labels).mean())
-    return -float(chosen.mean()), accuracy, macro_f1(cells.labels, answers, cells.classes)
+    loss = negative_log_likelihood(logits, cells.labels, fit_temperature(logits, cells.labels))
+    return loss, accuracy, macro_f1(cells.labels, answers, cells.classes)
 
 
 class Fit:

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from giemsa.evaluation.calibration import bin_of, fit_temperature, reliability, softmax
+from giemsa.training.calibration import bin_of, fit_temperature, reliability, softmax
 
 
 def overconfident(temperature: float, n: int = 4000) -> tuple[np.ndarray, np.ndarray]:

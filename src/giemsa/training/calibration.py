@@ -45,16 +45,21 @@ def fit_temperature(logits: NDArray[np.floating], labels: NDArray[np.integer]) -
     Returns:
         A number in 0.05..20; above 1 where the network was too confident.
     """
-    rows = np.arange(len(labels))
-
-    def loss(log_temperature: float) -> float:
-        logs = _log_softmax(logits.astype(np.float64) / np.exp(log_temperature), axis=1)
-        return float(-logs[rows, labels].mean())
-
     best = minimize_scalar(
-        loss, bounds=tuple(np.log(TEMPERATURES)), method="bounded", options={"xatol": 1e-6}
+        lambda log_temperature: negative_log_likelihood(logits, labels, float(np.exp(log_temperature))),
+        bounds=tuple(np.log(TEMPERATURES)),
+        method="bounded",
+        options={"xatol": 1e-6},
     )
     return float(np.exp(best.x))
+
+
+def negative_log_likelihood(
+    logits: NDArray[np.floating], labels: NDArray[np.integer], temperature: float
+) -> float:
+    """Give the mean negative log-likelihood of the true classes at a temperature, in nats."""
+    logs = _log_softmax(logits.astype(np.float64) / temperature, axis=1)
+    return float(-logs[np.arange(len(labels)), labels].mean())
 
 
 def bin_of(confidence: NDArray[np.float64]) -> NDArray[np.int64]:
