@@ -1,5 +1,6 @@
 """``giemsa ingest``: what a person sees when images come in."""
 
+import os
 import shutil
 from pathlib import Path
 
@@ -62,6 +63,14 @@ def test_a_grown_folder_adds_what_is_new(project: Path, march: Path) -> None:
     (march / "ig" / "d.png").write_bytes(png(200))
     assert called(march).stdout == f"{march}: 4 images found, 1 new in batch march-2.\n"
     assert (project / "data/raw/march-2/ig/d.png").read_bytes() == png(200)
+
+
+def test_a_folder_whose_name_is_no_unicode_comes_in(project: Path, march: Path) -> None:
+    named = march.rename(os.fsdecode(os.fsencode(march.parent) + b"/m\xe4rz"))
+    done = called(named)
+    assert done.exit_code == 0, done.exception
+    assert "m\\xe4rz: 3 images found, 3 new in batch m_xe4rz." in done.stdout
+    assert (project / "data/raw/m_xe4rz/ig/a.png").is_file()
 
 
 @pytest.mark.usefixtures("project")

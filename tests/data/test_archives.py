@@ -76,6 +76,25 @@ def test_links_and_encrypted_entries_are_listed(tmp_path: Path, image: Image, pn
     assert problems["ig/locked.png"] == "encrypted"
 
 
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_of_two_entries_of_one_name_the_second_is_listed(tmp_path: Path, image: Image, png: bytes) -> None:
+    with zipfile.ZipFile(tmp_path / "lab.zip", "w") as archive:
+        archive.writestr("ig/a.png", png)
+        archive.writestr("ig/a.png", b"another")
+        archive.writestr("ig/b.png", png)
+    first, second, other = open_source(tmp_path / "lab.zip", image).items()
+    assert [item.path for item in (first, second, other)] == ["ig/a.png", "ig/a.png", "ig/b.png"]
+    assert (first.content, second.content, other.content) == (png, None, png)
+    assert "second entry of this name" in str(second.problem)
+
+
+def test_subjects_may_lie_in_the_wrapping_folder(tmp_path: Path, image: Image, png: bytes) -> None:
+    entries = {"set/ig/a.png": png, "set/metadata.csv": b"path,subject\nig/a.png,P1\n"}
+    source = open_source(make_zip(tmp_path / "lab.zip", entries), image)
+    assert [item.subject for item in source.items()] == ["P1"]
+    assert source.skipped == 0
+
+
 def test_a_damaged_entry_is_listed_and_the_rest_is_read(tmp_path: Path, image: Image, png: bytes) -> None:
     file = make_zip(tmp_path / "lab.zip", {"ig/a.png": png, "ig/b.png": png[:40] + bytes(range(200))})
     content = bytearray(file.read_bytes())

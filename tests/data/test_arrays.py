@@ -1,5 +1,6 @@
 """Images from npz files."""
 
+import os
 import tracemalloc
 import zipfile
 from pathlib import Path
@@ -57,6 +58,13 @@ def test_medmnists_parts_count_on_through_train_val_and_test(
         for item, picture in zip(items, pictures, strict=True)
     )
     assert [item.label for item in items] == ["erythroblast"] * 2 + ["eosinophil"] + ["ig"] * 3
+
+
+def test_a_file_whose_name_is_no_unicode_names_its_rows(tmp_path: Path, image: Image) -> None:
+    file = tmp_path / os.fsdecode(b"m\xe4rz.npz")
+    source = open_source(save(file, images=np.zeros((1, 4, 4), np.uint8)), image)
+    (item,) = source.items()
+    assert (source.name, item.path) == ("m\\xe4rz", "m\\xe4rz.npz#0")
 
 
 @pytest.mark.parametrize(

@@ -88,10 +88,15 @@ def test_a_file_that_may_not_be_opened_is_listed(
     assert "cannot be opened (Permission denied)" in problems
 
 
-def test_a_name_that_is_no_unicode_still_has_a_path(folder: Path, image: Image, png: bytes) -> None:
-    Path(os.fsdecode(os.fsencode(folder) + b"/ig/\xff.png")).write_bytes(png)
+def test_names_that_are_no_unicode_still_have_paths_of_their_own(
+    folder: Path, image: Image, png: bytes
+) -> None:
+    for name in (b"\xff.png", b"\xfe.png"):
+        Path(os.fsdecode(os.fsencode(folder) + b"/ig/" + name)).write_bytes(png)
     paths = [item.path for item in open_source(folder, image).items()]
-    assert "ig/\ufffd.png" in paths
+    assert {"ig/\\xff.png", "ig/\\xfe.png"} < set(paths)
+    named = folder.rename(os.fsdecode(os.fsencode(folder.parent) + b"/m\xe4rz"))
+    assert open_source(named, image).name == "m\\xe4rz"
 
 
 def test_the_fingerprint_follows_names_sizes_and_times(folder: Path, image: Image, png: bytes) -> None:
@@ -120,6 +125,13 @@ def test_a_folder_holds_images_where_a_file_is_named_like_one(tmp_path: Path, pn
     assert not holds_images(inbox)
     (inbox / "ig.png" / "a.png").write_bytes(png)
     assert holds_images(inbox)
+
+
+def test_subjects_may_lie_in_the_wrapping_folder(tmp_path: Path, folder: Path, image: Image) -> None:
+    folder.rename(tmp_path / "set")
+    (tmp_path / "set" / "metadata.csv").write_text("path,subject\nig/c.jpg,patient 4\n", encoding="utf-8")
+    found = {item.path: item.subject for item in open_source(tmp_path, image).items() if item.subject}
+    assert found == {"set/ig/c.jpg": "patient 4"}
 
 
 @pytest.mark.parametrize("name", ["missing", "empty", "notes.txt"])

@@ -44,6 +44,9 @@ def ingest(
 
 
 def _report(source: str, brought: "Brought") -> None:
+    from giemsa.data.layout import readable_name
+
+    source = readable_name(source)
     if not brought.new:
         typer.echo(f"{source} is here already, as batch {brought.batch}: {brought.found:,} images, none new.")
         return

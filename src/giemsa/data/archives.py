@@ -3,10 +3,20 @@
 import stat
 import zipfile
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from operator import itemgetter
 from pathlib import Path
 
-from giemsa.data.layout import SUBJECTS_FILE, class_labels, is_hidden, is_image, read_subjects
+from giemsa.data.layout import (
+    SUBJECTS_FILE,
+    class_labels,
+    is_hidden,
+    is_image,
+    match_subjects,
+    read_subjects,
+    readable_name,
+    subjects_files,
+)
 from giemsa.data.naming import leaves
 from giemsa.data.sources import Item, file_digest
 from giemsa.errors import UsageError
@@ -16,6 +26,7 @@ from giemsa.settings import Image
 # hundred times its size, and to gigabytes, was made to fill a disk.
 MAX_RATIO = 200
 FREE_BYTES = 2**30
+AGAIN = "a second entry of this name in the zip, which is not read: give each a name of its own"
 _ENCRYPTED = 0x1
 READ_ERRORS = (
     zipfile.BadZipFile,
@@ -42,14 +53,16 @@ class ZipSource:
     drawn = False
 
     def __init__(self, file: Path, image: Image) -> None:
-        self.name = file.stem
+        self.name = readable_name(file.stem)
         self._file = file
         self._image = image
-        entries = {path: info for path, info in open_entries(file) if not info.is_dir()}
-        shown = {path: info for path, info in entries.items() if not is_hidden(path)}
-        self._entries = sorted((path, info) for path, info in shown.items() if _is_wanted(path, info))
-        self.skipped = len(shown) - len(self._entries) - (SUBJECTS_FILE in shown)
-        self._subjects = self._read_subjects(shown.get(SUBJECTS_FILE))
+        entries = [(path, info) for path, info in open_entries(file) if not info.is_dir()]
+        shown = [(path, info) for path, info in entries if not is_hidden(path)]
+        wanted = ((path, info) for path, info in shown if _is_wanted(path, info))
+        self._entries = sorted(wanted, key=itemgetter(0))
+        tables = [(path, info) for path, info in shown if path.rpartition("/")[2] == SUBJECTS_FILE]
+        self.skipped = len(shown) - len(self._entries) - len(tables)
+        self._subjects = self._read_subjects(dict(reversed(tables)))
 
     def __len__(self) -> int:
         """Count the images, readable or not."""
@@ -62,10 +75,11 @@ class ZipSource:
     def items(self) -> Iterator[Item]:
         """Read the images, sorted by path, one in memory at a time."""
         labels = class_labels([path for path, _ in self._entries])
+        before = None
         with zipfile.ZipFile(self._file) as archive:
             for (path, info), label in zip(self._entries, labels, strict=True):
-                problem = self._problem(info)
-                content = None
+                problem = AGAIN if path == before else self._problem(info)
+                before, content = path, None
                 if problem is None:
                     try:
                         content = archive.read(info)
@@ -82,16 +96,21 @@ class ZipSource:
             return f"{info.file_size:,} bytes, more than image.max_bytes {self._image.max_bytes:,}"
         return None
 
-    def _read_subjects(self, info: zipfile.ZipInfo | None) -> dict[str, str]:
-        if info is None or self._problem(info):
-            return {}
+    def _read_subjects(self, tables: Mapping[str, zipfile.ZipInfo]) -> dict[str, str]:
+        paths = [path for path, _ in self._entries]
+        for place in subjects_files(paths):
+            if place in tables and not self._problem(tables[place]):
+                where = f"{place} in {self._file}"
+                return match_subjects(read_subjects(self._table(tables[place]), where), paths, where)
+        return {}
+
+    def _table(self, info: zipfile.ZipInfo) -> bytes:
         with zipfile.ZipFile(self._file) as archive:
             try:
-                content = archive.read(info)
+                return archive.read(info)
             except READ_ERRORS as error:
-                message = f"{SUBJECTS_FILE} in {self._file} cannot be unpacked ({error}): make the zip again."
+                message = f"{info.filename} in {self._file} cannot be unpacked ({error}): make the zip again."
                 raise UsageError(message) from None
-        return dict(read_subjects(content, f"{SUBJECTS_FILE} in {self._file}"))
 
 
 def open_entries(file: Path) -> Sequence[tuple[str, zipfile.ZipInfo]]:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from giemsa.data.layout import readable_name
 from giemsa.data.npz import NpzFile
 from giemsa.data.sources import Item, file_digest
 from giemsa.errors import UsageError
@@ -38,7 +39,7 @@ class NpzSource:
     skipped = 0
 
     def __init__(self, file: Path, image: Image) -> None:
-        self.name = file.stem
+        self.name = readable_name(file.stem)
         self._file = file
         self._image = image
         self._arrays = NpzFile(file)
@@ -62,9 +63,10 @@ class NpzSource:
     def items(self) -> Iterator[Item]:
         """Read the images in the order of rows, one in memory at a time."""
         rows = (row for images, _ in self._parts for row in self._arrays.rows(images))
+        name = readable_name(self._file.name)
         for index, (row, label) in enumerate(zip(rows, self._labels, strict=True)):
             picture = row[..., 0] if row.ndim == _GREY and row.shape[-1] == 1 else row
-            yield Item(f"{self._file.name}#{index}", label, picture.astype(np.uint8, copy=False))
+            yield Item(f"{name}#{index}", label, picture.astype(np.uint8, copy=False))
 
     def _count(self, name: str) -> int:
         header = self._arrays.header(name)

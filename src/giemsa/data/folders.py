@@ -6,7 +6,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from giemsa.data.layout import SUBJECTS_FILE, class_labels, is_hidden, is_image, read_subjects
+from giemsa.data.layout import (
+    SUBJECTS_FILE,
+    class_labels,
+    is_hidden,
+    is_image,
+    match_subjects,
+    read_subjects,
+    readable_name,
+    subjects_files,
+)
 from giemsa.data.sources import Item, read_file
 from giemsa.errors import UsageError
 from giemsa.settings import Image
@@ -38,7 +47,7 @@ class FolderSource:
     drawn = False
 
     def __init__(self, folder: Path, image: Image) -> None:
-        self.name = folder.resolve().name or "images"
+        self.name = readable_name(folder.resolve().name) or "images"
         self.skipped = 0
         self._folder = folder
         self._image = image
@@ -79,7 +88,7 @@ class FolderSource:
                 yield _Entry(prefix.rstrip("/"), folder, 0, 0, problem)
                 continue
             for entry in found:
-                path = prefix + _readable_name(entry.name)
+                path = prefix + readable_name(entry.name)
                 if is_hidden(path):
                     continue
                 if entry.is_dir(follow_symlinks=False):
@@ -87,16 +96,12 @@ class FolderSource:
                 elif is_image(path) or (entry.is_symlink() and entry.is_dir()):
                     facts = entry.stat(follow_symlinks=False)
                     yield _Entry(path, Path(entry.path), facts.st_size, facts.st_mtime_ns)
-                elif path != SUBJECTS_FILE:
+                elif entry.name != SUBJECTS_FILE:
                     self.skipped += 1
 
     def _read_subjects(self) -> dict[str, str]:
-        file = self._folder / SUBJECTS_FILE
-        if not file.is_file() or file.is_symlink() or file.stat().st_size > self._image.max_bytes:
-            return {}
-        return dict(read_subjects(file.read_bytes(), str(file)))
-
-
-def _readable_name(name: str) -> str:
-    # File names on Linux are bytes; what is not UTF-8 must still fit into JSON and Parquet.
-    return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+        paths = [entry.path for entry in self._entries]
+        for file in (self._folder / place for place in subjects_files(paths)):
+            if file.is_file() and not file.is_symlink() and file.stat().st_size <= self._image.max_bytes:
+                return match_subjects(read_subjects(file.read_bytes(), str(file)), paths, str(file))
+        return {}
