@@ -1,3 +1,4 @@
+import io
 import json
 from collections.abc import Callable
 from dataclasses import replace
@@ -10,6 +11,7 @@ from PIL import Image as Pillow
 
 from giemsa.curation.audit import _measured, audit, content_key
 from giemsa.curation.audit_report import for_review, pictures, write_json
+from giemsa.curation.gallery_pictures import SIDE
 from giemsa.curation.hashing import dhash
 from giemsa.curation.label_errors import LabelError
 from giemsa.curation.measuring import Measurements
@@ -152,13 +154,14 @@ def test_a_place_that_cannot_be_written_is_named(tmp_path: Path, folder: Path) -
 
 
 def test_the_page_gets_each_groups_pictures(tmp_path: Path, cell: Callable[..., Pixels]) -> None:
-    np.savez(tmp_path / "cells.npz", images=np.stack([cell(1)] * 2), labels=np.array(["ig", "ig"]))
+    np.savez(tmp_path / "cells.npz", images=np.stack([cell(1)] * 12), labels=np.array(["ig"] * 12))
     source = open_source(tmp_path / "cells.npz", IMAGE)
     found = audit(source, IMAGE, SETTINGS, LIMITS)
     show = pictures(source, found, found.groups)
-    assert show("cells.npz#0").startswith(b"\x89PNG")
+    with Pillow.open(io.BytesIO(show("cells.npz#0"))) as small:
+        assert small.size == (SIDE, SIDE)
     assert show("cells.npz#1") == show("cells.npz#0")
-    assert show("elsewhere") == b""
+    assert show("cells.npz#11") == show("elsewhere") == b""
 
 
 def test_whose_label_or_look_is_doubtful_stands_alone_for_review(folder: Path) -> None:

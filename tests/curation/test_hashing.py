@@ -1,3 +1,5 @@
+import tracemalloc
+
 import imagehash
 import numpy as np
 import pytest
@@ -7,7 +9,7 @@ from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 from PIL import Image as Pillow
 
-from giemsa.curation.hashing import dhash, symmetric_hashes, symmetry
+from giemsa.curation.hashing import LONGEST, dhash, symmetric_hashes, symmetry
 
 
 def of_imagehash(picture: Pillow.Image) -> int:
@@ -73,3 +75,13 @@ def test_the_hash_is_imagehashs_own_for_pictures_of_any_shape_too() -> None:
         # Black and white noise reaches the filter's clipping.
         picture = Pillow.fromarray(255 * random.integers(0, 2, (height, width), dtype=np.uint8))
         assert dhash(picture) == of_imagehash(picture), (height, width)
+
+
+def test_a_very_long_picture_leaves_nothing_in_memory() -> None:
+    picture = Pillow.fromarray(np.random.default_rng(0).integers(0, 256, (9, LONGEST + 1), dtype=np.uint8))
+    tracemalloc.start()
+    try:
+        assert dhash(picture) == of_imagehash(picture)
+        assert tracemalloc.get_traced_memory()[0] < LONGEST
+    finally:
+        tracemalloc.stop()

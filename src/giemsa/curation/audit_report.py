@@ -7,8 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from giemsa.curation.audit import Audit
+from giemsa.curation.gallery import PICTURES_PER_GROUP
+from giemsa.curation.gallery_pictures import shrink
 from giemsa.curation.groups import Group, Kind, Member
 from giemsa.curation.label_errors import LabelError
+from giemsa.curation.reading import quiet
 from giemsa.curation.straddling import Straddle
 from giemsa.data.sources import Source, as_bytes
 from giemsa.workspace import whole, writing
@@ -70,10 +73,12 @@ def for_review(found: Audit, suspects: Sequence[LabelError] = ()) -> list[Group]
 
 
 def pictures(source: Source, found: Audit, groups: Sequence[Group]) -> Callable[[str], bytes]:
-    """Read the pictures of all groups once more and give them by path; copies are held once."""
-    wanted = {member.path: found.contents[member.path] for group in groups for member in group.members}
+    """Read the pictures that the page shows once more and give them by path, shrunk; copies are held once."""
+    shown = (member.path for group in groups for member in group.members[:PICTURES_PER_GROUP])
+    wanted = {path: found.contents[path] for path in shown}
     held: dict[str, bytes] = {}
-    for item in source.items():
-        if item.path in wanted and item.content is not None and wanted[item.path] not in held:
-            held[wanted[item.path]] = as_bytes(item.content)
+    with quiet():
+        for item in source.items():
+            if item.path in wanted and item.content is not None and wanted[item.path] not in held:
+                held[wanted[item.path]] = shrink(as_bytes(item.content))
     return lambda path: held.get(wanted.get(path, ""), b"")

@@ -12,6 +12,7 @@ from giemsa.curation.pixels import pixels
 WIDTH, HEIGHT = 9, 8
 SYMMETRIES = 8
 TALL = 1.5  # height over width: well below it Pillow resizes along the rows first
+LONGEST = 16_384  # pixels a side: the weights of one length take 72 bytes a pixel, and 64 lengths are kept
 LOBES = 3  # of the Lanczos filter
 ONE = 1 << 22  # Pillow computes with weights of 22 binary places
 AT_ONCE = 1 << 18  # multiplications in one go: they stay in the cache and on one core
@@ -31,7 +32,7 @@ def dhash(picture: Pillow.Image) -> int:
     if picture.mode == "LAB":  # imagehash fails on it: Pillow knows no way from LAB to grey but by RGB
         picture = picture.convert("RGB")
     grey = picture.convert("L")
-    if grey.height <= TALL * (grey.width - WIDTH):
+    if max(grey.size) <= LONGEST and grey.height <= TALL * (grey.width - WIDTH):
         small = shrunk(pixels(grey))
     else:
         small = np.asarray(grey.resize((WIDTH, HEIGHT), Pillow.Resampling.LANCZOS))
