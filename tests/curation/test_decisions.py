@@ -70,6 +70,35 @@ def test_a_near_copy_tells_distance_and_similarity() -> None:
     assert group.members[1].reason == "copy of a.png (similarity 0.970)"
 
 
+def test_a_copy_through_other_copies_is_not_said_to_be_like_the_kept_one() -> None:
+    rows = [row(f"{name}.png", pixel_hash=name, sharpness=0.03 - n / 100) for n, name in enumerate("abc")]
+    (group,) = decided(rows, [0, 0, 0], {(0, 1): 0.91, (1, 2): 0.99}).groups
+    assert [(member.similarity, member.reason) for member in group.members] == [
+        (1.0, "the best of 3 copies"),
+        (0.91, "copy of a.png (similarity 0.910)"),
+        (0.99, "copy of a.png through other copies (similarity 0.990)"),
+    ]
+
+
+def test_similarities_hold_for_every_image_of_equal_pixels() -> None:
+    # Of equal pixels the first image alone was compared; the reference here is another one.
+    rows = [row("a.png", pixel_hash="a"), row("b.png", pixel_hash="b"), row("b2.png", pixel_hash="b")]
+    twin = {"decision": "keep"}
+    (group,) = decided([*rows, row("a2.png", pixel_hash="a")], [0] * 4, {(0, 1): 0.95}, b2=twin).groups
+    assert [(member.path, member.similarity) for member in group.members] == [
+        ("b2.png", 1.0),
+        ("a.png", 0.95),
+        ("b.png", 1.0),
+        ("a2.png", 0.95),
+    ]
+
+
+def test_copies_that_only_another_source_links_tell_no_similarity() -> None:
+    (group,) = decided([row("a.png", pixel_hash="a"), row("b.png", pixel_hash="b")], [0, 0]).groups
+    assert group.members[1].similarity == 0.0
+    assert group.members[1].reason == "copy of a.png through other copies"
+
+
 def test_a_turned_copys_distance_is_that_of_the_best_symmetry() -> None:
     rows = [row("a.png"), row("b.png", pixel_hash="other", dhash=2**64 - 1, view_hashes=[99, 5, *[99] * 6])]
     assert decided(rows, [0, 0], {(0, 1): 0.99}).groups[0].members[1].distance == 0

@@ -80,12 +80,9 @@ def decide(
     order = together[np.argsort(copies.group[together], kind="stable")]
     kinds = np.split(order, np.flatnonzero(np.diff(copies.group[order])) + 1) if len(order) else []
     needed = without_nan(images.loc[images.index[order], list(NEEDED)]).to_dict("records")
-    likeness = _likeness(copies)
-    rows: dict[int, dict[str, Any]] = {
-        row: {**told, "likeness": likeness.get(row, 1.0)}  # type: ignore[dict-item]
-        for row, told in zip(order, needed, strict=True)
-    }
-    pictures = [_Picture([rows[row] for row in kind], settings, image, verdicts) for kind in kinds]
+    rows: dict[int, dict[Any, Any]] = dict(zip(order, needed, strict=True))
+    alike = _alike(copies, images["pixel_hash"].tolist())
+    pictures = [_Picture([rows[row] for row in kind], settings, image, verdicts, alike) for kind in kinds]
     groups = sorted((picture.group() for picture in pictures if len(picture.images) > 1), key=_urgency)
     told = pd.DataFrame([row for picture in pictures for row in picture.rows()], columns=list(TABLE))
     table = pd.concat([told.set_index(order), _kept(images[alone], np.flatnonzero(alone))]).sort_index()
@@ -104,13 +101,13 @@ def without_nan(table: pd.DataFrame) -> pd.DataFrame:
     return table.astype(object).where(table.notna(), None)
 
 
-def _likeness(copies: Copies) -> dict[int, float]:
-    """Give each image's similarity with the copy it is most like; those missing here have equal pixels."""
-    best: dict[int, float] = {}
-    for pair, similarity in copies.similarity.items():
-        for row in pair:
-            best[row] = max(best.get(row, 0.0), similarity)
-    return best
+def _alike(copies: Copies, pixel_hash: Sequence[str]) -> dict[str, dict[str, float]]:
+    """Give, by the hash of a picture's pixels, its similarity with each confirmed copy of other pixels."""
+    alike: dict[str, dict[str, float]] = {}
+    for (left, right), similarity in copies.similarity.items():
+        one, other = pixel_hash[left], pixel_hash[right]
+        alike.setdefault(one, {})[other] = alike.setdefault(other, {})[one] = similarity
+    return alike
 
 
 def _urgency(group: Group) -> tuple[bool, bool, int, str]:
@@ -126,7 +123,9 @@ class _Picture:
         settings: Deduplicate,
         image: Image,
         verdicts: Mapping[str, Verdict],
+        alike: Mapping[str, Mapping[str, float]],
     ) -> None:
+        self.alike = alike
         self.verdicts = {row["path"]: verdicts[row["path"]] for row in images if row["path"] in verdicts}
         self.images = [row | {"label": self._label(row)} for row in images]
         candidates = [row for row in self.images if self._said(row) != "drop"]
@@ -164,7 +163,7 @@ class _Picture:
                 decision=self._decision(row),
                 reason=self._reason(row),
                 distance=_distance(first, row),
-                similarity=1.0 if row["pixel_hash"] == first["pixel_hash"] else row["likeness"],
+                similarity=self._similarity(row),
             )
             for row in sorted(self.images, key=lambda row: row is not first)
         )
@@ -174,6 +173,15 @@ class _Picture:
 
     def _decision(self, row: Mapping[str, Any]) -> Decision:
         return "kept" if row["path"] in self.kept else "dropped"
+
+    def _with_reference(self, row: Mapping[str, Any]) -> float | None:
+        """Give the similarity with the reference; None where only other copies link the two."""
+        mine, its = row["pixel_hash"], self.reference["pixel_hash"]
+        return 1.0 if mine == its else self.alike.get(mine, {}).get(its)
+
+    def _similarity(self, row: Mapping[str, Any]) -> float:
+        direct = self._with_reference(row)
+        return max(self.alike.get(row["pixel_hash"], {}).values(), default=0.0) if direct is None else direct
 
     def _reason(self, row: Mapping[str, Any]) -> str:
         if row["path"] in self.verdicts:
@@ -186,9 +194,14 @@ class _Picture:
             return ALONE if len(self.images) == 1 else f"the best of {len(self.images):,} copies"
         if not self.kept:
             return "a person dropped every other copy"
-        equal = row["pixel_hash"] == self.reference["pixel_hash"]
-        how = "equal pixels" if equal else f"similarity {row['likeness']:.3f}"
-        return f"copy of {self.kept[0]} ({how})"
+        return f"copy of {self.reference['path']}{self._how(row)}"
+
+    def _how(self, row: Mapping[str, Any]) -> str:
+        if row["pixel_hash"] == self.reference["pixel_hash"]:
+            return " (equal pixels)"
+        through = "" if self._with_reference(row) is not None else " through other copies"
+        similarity = self._similarity(row)
+        return f"{through} (similarity {similarity:.3f})" if similarity else through
 
 
 def _rank(row: Mapping[str, Any], image: Image) -> tuple[int, bool, bool, float, str]:

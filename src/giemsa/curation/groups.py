@@ -17,7 +17,8 @@ class Member:
         decision: whether the curated data hold it.
         reason: why, as a phrase for a person.
         distance: bits in which its dHash differs from the group's first member, 0..64.
-        similarity: correlation with the group's first member after registration, 0..1; 1 for equal pixels.
+        similarity: with the group's first member after registration, 0..1, and 1 for equal pixels; where only
+            other copies link the two, the best with any of these, and 0 where that was not kept.
     """
 
     path: str
