@@ -140,9 +140,6 @@ class Measurements:
         """A folder for what is computed from these measurements; other settings have another."""
         return self._store.folder / "pairs"
 
-    def __contains__(self, sha256: str) -> bool:
-        return sha256 in self._store
-
     def table(self, contents: pa.ChunkedArray) -> pa.Table:
         """Give the manifest's measured columns of contents, see ``Store.table``."""
         return self._store.table(contents)
