@@ -3,22 +3,14 @@
 import stat
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from operator import itemgetter
 from pathlib import Path
 
-from giemsa.data.layout import (
-    SUBJECTS_FILE,
-    class_labels,
-    is_hidden,
-    is_image,
-    match_subjects,
-    read_subjects,
-    readable_name,
-    subjects_files,
-)
+from giemsa.data.layout import class_labels, is_hidden, is_image, readable_name
 from giemsa.data.naming import leaves
 from giemsa.data.sources import Item, file_digest
+from giemsa.data.subjects import SUBJECTS_FILE, find_subjects
 from giemsa.errors import UsageError
 from giemsa.settings import Image
 
@@ -62,7 +54,9 @@ class ZipSource:
         self._entries = sorted(wanted, key=itemgetter(0))
         tables = [(path, info) for path, info in shown if path.rpartition("/")[2] == SUBJECTS_FILE]
         self.skipped = len(shown) - len(self._entries) - len(tables)
-        self._subjects = self._read_subjects(dict(reversed(tables)))
+        self._tables = dict(reversed(tables))  # of two of one name the first counts
+        paths = [path for path, _ in self._entries]
+        self._subjects = find_subjects(paths, self._table, lambda place: f"{place} in {file}")
 
     def __len__(self) -> int:
         """Count the images, readable or not."""
@@ -96,15 +90,10 @@ class ZipSource:
             return f"{info.file_size:,} bytes, more than image.max_bytes {self._image.max_bytes:,}"
         return None
 
-    def _read_subjects(self, tables: Mapping[str, zipfile.ZipInfo]) -> dict[str, str]:
-        paths = [path for path, _ in self._entries]
-        for place in subjects_files(paths):
-            if place in tables and not self._problem(tables[place]):
-                where = f"{place} in {self._file}"
-                return match_subjects(read_subjects(self._table(tables[place]), where), paths, where)
-        return {}
-
-    def _table(self, info: zipfile.ZipInfo) -> bytes:
+    def _table(self, place: str) -> bytes | None:
+        info = self._tables.get(place)
+        if info is None or self._problem(info):
+            return None
         with zipfile.ZipFile(self._file) as archive:
             try:
                 return archive.read(info)

@@ -6,17 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from giemsa.data.layout import (
-    SUBJECTS_FILE,
-    class_labels,
-    is_hidden,
-    is_image,
-    match_subjects,
-    read_subjects,
-    readable_name,
-    subjects_files,
-)
+from giemsa.data.layout import class_labels, is_hidden, is_image, readable_name
 from giemsa.data.sources import Item, read_file
+from giemsa.data.subjects import SUBJECTS_FILE, find_subjects
 from giemsa.errors import UsageError
 from giemsa.settings import Image
 
@@ -52,7 +44,8 @@ class FolderSource:
         self._folder = folder
         self._image = image
         self._entries = sorted(self._scan(), key=lambda entry: entry.path)
-        self._subjects = self._read_subjects()
+        paths = [entry.path for entry in self._entries]
+        self._subjects = find_subjects(paths, self._table, lambda place: str(folder / place))
 
     def __len__(self) -> int:
         """Count the images, readable or not."""
@@ -99,9 +92,8 @@ class FolderSource:
                 elif entry.name != SUBJECTS_FILE:
                     self.skipped += 1
 
-    def _read_subjects(self) -> dict[str, str]:
-        paths = [entry.path for entry in self._entries]
-        for file in (self._folder / place for place in subjects_files(paths)):
-            if file.is_file() and not file.is_symlink() and file.stat().st_size <= self._image.max_bytes:
-                return match_subjects(read_subjects(file.read_bytes(), str(file)), paths, str(file))
-        return {}
+    def _table(self, place: str) -> bytes | None:
+        file = self._folder / place
+        if not file.is_file() or file.is_symlink() or file.stat().st_size > self._image.max_bytes:
+            return None
+        return file.read_bytes()
