@@ -33,6 +33,13 @@ class Tool:
     ask: str | None
     radius: int = 0
 
+    def command(self, folder: Path, target: Path, environments: Path) -> list[str]:
+        """Give what has the tool look for copies in ``folder`` and write them to ``target``, as JSON."""
+        python = interpreter(self.package if self.ask else None, environments)
+        if self.ask is None:
+            return [str(python.with_name("giemsa")), "audit", str(folder), "--json", str(target)]
+        return [str(python), str(ADAPTERS), self.ask, str(self.radius), str(folder), str(target)]
+
 
 TOOLS = (
     Tool("giemsa", "giemsa", None),
@@ -73,12 +80,11 @@ def main() -> None:
         for tool in TOOLS:
             print(f"{tool.title} …", file=sys.stderr)
             try:
-                python = interpreter(tool.package if tool.ask else None, chosen.environments)
                 try:
-                    answer = ask(tool, python, folder, truth)
+                    answer = ask(tool, folder, chosen.environments, truth)
                 except FailedError as error:
                     remarks.append(f"{tool.title}, broken files left out after: {error}")
-                    answer = ask(tool, python, readable, truth)
+                    answer = ask(tool, readable, chosen.environments, truth)
                 columns.append(judged(answer, truth, cells))
             except FailedError as error:
                 remarks.append(f"{tool.title}: {error}")
@@ -86,15 +92,11 @@ def main() -> None:
     report(columns, truth, remarks)
 
 
-def ask(tool: Tool, python: Path, folder: Path, truth: Planted) -> Answer:
+def ask(tool: Tool, folder: Path, environments: Path, truth: Planted) -> Answer:
     """Have a tool look for copies."""
     target = folder.parent / "found.json"
     target.unlink(missing_ok=True)
-    if tool.ask is None:
-        command = [str(python.with_name("giemsa")), "audit", str(folder), "--json", str(target)]
-    else:
-        command = [str(python), str(ADAPTERS), tool.ask, str(tool.radius), str(folder), str(target)]
-    printed, cpu, mebibytes = run(command)
+    printed, cpu, mebibytes = run(tool.command(folder, target, environments))
     found = json.loads(target.read_text("utf-8"))
     if tool.ask is None:
         pairs = [pair for each in found["groups"] for pair in combinations(each["paths"], 2)]

@@ -19,18 +19,14 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import imagehash
-from environments import interpreter, run
+from environments import run
+from peers import TOOLS
 from PIL import Image as Pillow
 
 from giemsa.curation.measuring import Measurements
 from giemsa.settings import params_or_defaults
 
-ADAPTERS = Path(__file__).with_name("peer_adapters.py")
-TOOLS = (
-    ("giemsa audit", None, ""),
-    ("imagededup, PHash", "imagededup==0.3.3", "PHash"),
-    ("cleanvision", "cleanvision==0.3.7", "cleanvision"),
-)
+BESIDE = ("giemsa", "PHash, 4 bits", "cleanvision")  # of the tools that peers.py compares
 IMAGE = params_or_defaults(Path(__file__).parents[1] / "params.yaml").image
 
 
@@ -77,14 +73,13 @@ def audit_all(contents: list[bytes], times: int, place: Path, environments: Path
         for number, content in enumerate(contents):
             (folder / f"{number}_{copy}.jpg").write_bytes(content)
     print(f"\na whole audit, each file {times} times")
-    for title, package, ask in TOOLS:
-        python = interpreter(package, environments)
-        giemsa = [str(python.with_name("giemsa")), "audit", str(folder), "--json", str(found)]
-        peer = [str(python), str(ADAPTERS), ask, "4", str(folder), str(found)]
+    for tool in (tool for tool in TOOLS if tool.title in BESIDE):
+        command = tool.command(folder, found, environments)
         began = time.perf_counter()
-        _, cpu, mebibytes = run(giemsa if package is None else peer)
+        _, cpu, mebibytes = run(command)
         wall, count = time.perf_counter() - began, len(contents) * times
-        print(f"{title:32} {count:7,} files {wall:8.1f} s {cpu:8.1f} CPU s {mebibytes:8,.0f} MiB", flush=True)
+        spent = f"{wall:8.1f} s {cpu:8.1f} CPU s {mebibytes:8,.0f} MiB"
+        print(f"{tool.package:32} {count:7,} files {spent}", flush=True)
 
 
 def decode_all(contents: list[bytes]) -> None:

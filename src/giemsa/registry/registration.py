@@ -102,9 +102,9 @@ def settle(
     known = version_of(client, register.model, tags["fingerprint"])
     judged = _recorded(known, event)
     while True:
-        standing = champion(client, register.model)
-        before = str(standing.version) if standing else ""
         if judged is None:
+            standing = champion(client, register.model)
+            before = str(standing.version) if standing else ""
             if standing and known and before == str(known.version):
                 reason = f"Version {known.version} is champion already."
                 return _receipt(client, known, Verdict(True, "", reason), tags)
@@ -113,7 +113,7 @@ def settle(
                 return _receipt(client, standing, verdict, tags)
             facts = {**tags, FIGURES: json.dumps(figures), **_git(workspace)}
             known = register_version(workspace, bundle, name=register.model, run_id=run_id, tags=facts)
-            judged = _Judged(verdict, before)
+            judged = _Recorded(verdict, before)
             gate = json.dumps({"event": event, "verdict": asdict(verdict), "before": before})
             client.set_model_version_tag(register.model, known.version, GATE, gate)
         assert known is not None
@@ -156,20 +156,20 @@ def _judged(
 
 
 @dataclass(frozen=True)
-class _Judged:
+class _Recorded:
     """A verdict, and the champion that it was given against, empty for none; None where that is unknown."""
 
     verdict: Verdict
     before: str | None
 
 
-def _recorded(version: "ModelVersion | None", event: str) -> _Judged | None:
+def _recorded(version: "ModelVersion | None", event: str) -> _Recorded | None:
     record = json.loads(version.tags.get(GATE, "{}")) if version else {}
     if record.get("event") != event:
         return None
     verdict = record["verdict"]
     conditions = tuple(Condition(**each) for each in verdict["conditions"])
-    return _Judged(Verdict(**{**verdict, "conditions": conditions}), record.get("before"))
+    return _Recorded(Verdict(**{**verdict, "conditions": conditions}), record.get("before"))
 
 
 def _tags(workspace: Workspace, bundle: Path) -> dict[str, str]:
