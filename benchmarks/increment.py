@@ -1,11 +1,13 @@
 """Measure what a few more images cost a project that has many: each stage's own time, without DVC's.
 
-    .venv/bin/python benchmarks/increment.py ../shared/data/pbc96_train.zip [--new 100] [--cells 20000]
+    .venv/bin/python benchmarks/increment.py ../shared/data/pbc96_train.zip [--new 100] [--cells 17100]
 
-CELLS.zip holds <class>/<name>.jpg. All but the new ones come in first; then the new ones do, and every step
-up to the split runs again, each in a process of its own, as DVC runs it. CPU seconds are of all cores.
+CELLS.zip holds <class>/<name>.jpg; where it holds too few cells, the rest are drawn. All but the new ones
+come in first; then the new ones do, and every step up to the split runs again, each in a process of its own,
+as DVC runs it. CPU seconds are of all cores.
 """
 
+import io
 import resource
 import shutil
 import subprocess
@@ -15,17 +17,22 @@ import time
 import zipfile
 from pathlib import Path
 
+import numpy as np
 from cells import parser_of, read
+from PIL import Image as Pillow
+
+from giemsa.data.drawing import KINDS, draw_cell
 
 STAGES = ("ingest", "validate", "deduplicate", "split")
 
 
 def main() -> None:
     """Print one line per step, first for all images and then for the new ones."""
-    parser = parser_of(__doc__, cells=20_000)
+    parser = parser_of(__doc__, cells=17_100)
     parser.add_argument("--new", type=int, default=100)
     chosen = parser.parse_args()
     cells = list(read(chosen.cells_zip, chosen.cells, chosen.seed).items())
+    cells += [drawn(chosen.seed, number) for number in range(chosen.cells - len(cells))]
     every = len(cells) // chosen.new
     new = cells[::every][: chosen.new]
     old = [cell for cell in cells if cell not in new]
@@ -42,6 +49,13 @@ def main() -> None:
             print(f"{len(some):,} {name} images")
             for command, wall, cpu in [*spent, total]:
                 print(f"  giemsa {command:20} {wall:8.2f} s {cpu:8.2f} CPU s", flush=True)
+
+
+def drawn(seed: int, number: int) -> tuple[str, bytes]:
+    """Draw one cell; give its path and content."""
+    kind, content = KINDS[number % len(KINDS)], io.BytesIO()
+    Pillow.fromarray(draw_cell(kind, np.random.default_rng([seed, number]))).save(content, "JPEG", quality=95)
+    return f"{kind}/drawn_{number:05d}.jpg", content.getvalue()
 
 
 def pack(path: Path, cells: list[tuple[str, bytes]]) -> None:

@@ -65,10 +65,17 @@ def params(project: Workspace, monkeypatch: pytest.MonkeyPatch) -> Params:
     return load_params(project.params)
 
 
-def test_the_receipt_names_version_decision_and_hashes_and_repeats_itself(
-    project: Workspace, params: Params
-) -> None:
+@pytest.fixture
+def registered(project: Workspace, params: Params) -> Workspace:
+    """The project after the stage; where a test before has run it, it finds its version again."""
     run(project, register=params.register_, evaluate=params.evaluate)
+    return project
+
+
+def test_the_receipt_names_version_decision_and_hashes_and_repeats_itself(
+    registered: Workspace, params: Params
+) -> None:
+    project = registered
     first = project.registration.read_bytes()
     receipt = json.loads(first)
     assert (receipt["model"], receipt["version"]) == ("blood-cell-classifier", "1")
@@ -85,15 +92,15 @@ def test_without_an_evaluation_the_next_step_is_named(tmp_path: Path, params: Pa
         run(Workspace(tmp_path), register=params.register_, evaluate=params.evaluate)
 
 
-@pytest.mark.usefixtures("params")
+@pytest.mark.usefixtures("registered")
 class TestCommands:
     """What a person sees of the registry."""
 
-    def test_track_brings_the_run_and_the_receipt_back(self, project: Workspace) -> None:
-        project.registration.unlink()
+    def test_track_brings_the_run_and_the_receipt_back(self, registered: Workspace) -> None:
+        registered.registration.unlink()
         result = CliRunner().invoke(app, ["track"], catch_exceptions=False)
         assert "Runs in MLflow: cnn" in result.output
-        assert json.loads(project.registration.read_text())["version"] == "1"
+        assert json.loads(registered.registration.read_text())["version"] == "1"
 
     def test_list_shows_versions_with_figures_and_data(self) -> None:
         result = CliRunner().invoke(app, ["models", "list"], catch_exceptions=False)

@@ -168,14 +168,20 @@ class Measurements:
                 yield known
         self._store.flush()
 
-    def catch_up(self, files: Iterable[tuple[str | None, Path]]) -> None:
-        """Measure the files whose SHA-256 is not known yet; None stands for a file without bytes.
+    def catch_up(self, folder: Path, paths: Sequence[str], contents: Sequence[str | None]) -> None:
+        """Measure the files whose content is not known yet.
+
+        Args:
+            folder: where they lie.
+            paths: relative to ``folder``.
+            contents: the SHA-256 of each, None where a file has no bytes.
 
         Raises:
             CheckFailedError: if such a file is gone.
         """
-        new = ((sha256, original(file)) for sha256, file in files if sha256 and sha256 not in self._store)
-        for _ in self.measure(new):
+        asked = zip(paths, contents, strict=True)
+        new = ((path, sha256) for path, sha256 in asked if sha256 and sha256 not in self._store)
+        for _ in self.measure((sha256, original(folder / path)) for path, sha256 in new):
             pass
 
     def views(self, kind: str, contents: Sequence[str]) -> NDArray[np.uint8]:

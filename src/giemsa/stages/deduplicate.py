@@ -33,8 +33,7 @@ def run(workspace: Workspace, *, image: Image, deduplicate: Deduplicate, compute
     readable = manifest[manifest["readable"]].reset_index(drop=True)
     measurements = Measurements(workspace.measurements, image, compute.workers, engine=compute.engine)
     # Another machine may have measured them: the manifest came with DVC, the cache did not.
-    files = (workspace.raw / path for path in readable["path"].tolist())
-    measurements.catch_up(zip(readable["sha256"].tolist(), files, strict=True))
+    measurements.catch_up(workspace.raw, readable["path"].tolist(), readable["sha256"].tolist())
     copies = find_copies(readable, measurements.views, deduplicate, measurements.memory)
     decided = decide(readable, copies, deduplicate, image, read_verdicts(workspace.decisions))
     kept = decided.table["decision"] == "kept"

@@ -30,8 +30,7 @@ def run(workspace: Workspace, *, image: Image, compute: Compute = HERE) -> None:
         say(f"ingest: {len(rows) - len(real):,} drawn images are left out, since there are real ones")
     rows = real if len(real) else rows
     measurements = Measurements(workspace.measurements, image, compute.workers, engine=compute.engine)
-    paths = (workspace.raw / path for path in rows["path"].to_pylist())
-    measurements.catch_up(zip(rows["sha256"].to_pylist(), paths, strict=True))
+    measurements.catch_up(workspace.raw, rows["path"].to_pylist(), rows["sha256"].to_pylist())
     write_manifest(workspace.manifest, _joined(rows, measurements.table(rows["sha256"])))
 
 
