@@ -12,6 +12,7 @@ from giemsa.training.augmentation import augment, generator
 
 AHEAD = 3  # batches that wait for the network
 WORKERS = 2
+HANDFUL = 16  # pictures that a thread takes at a time: one alone is less work than to hand it over
 
 Batch = tuple[NDArray[np.uint8], NDArray[np.int64]]
 
@@ -65,14 +66,15 @@ def shuffled_batches(
     own = whole // of
     starts = range(part * own, batches_in(cells, batch_size, of) * whole, whole)
 
-    def picture(row: int) -> NDArray[np.uint8]:
-        return augment(cells.views[row], size, generator(seed, epoch, row))
+    def augmented(rows: NDArray[np.int64]) -> NDArray[np.uint8]:
+        return np.stack([augment(cells.views[row], size, generator(seed, epoch, int(row))) for row in rows])
 
     with ThreadPoolExecutor(WORKERS) as pool:
         waiting: deque[tuple[NDArray[np.int64], list[Future[NDArray[np.uint8]]]]] = deque()
         for start in starts:
             rows = order[start : start + own]
-            waiting.append((rows, [pool.submit(picture, int(row)) for row in rows]))
+            handfuls = (rows[first : first + HANDFUL] for first in range(0, own, HANDFUL))
+            waiting.append((rows, [pool.submit(augmented, handful) for handful in handfuls]))
             if len(waiting) > AHEAD:
                 yield _ready(*waiting.popleft(), cells)
         while waiting:
@@ -85,5 +87,5 @@ def _even(batch_size: int, cells: Labelled, of: int) -> int:
     return max(parts, min(batch_size, len(cells)) // parts * parts)
 
 
-def _ready(rows: NDArray[np.int64], pictures: list[Future[NDArray[np.uint8]]], cells: Labelled) -> Batch:
-    return np.stack([picture.result() for picture in pictures]), cells.labels[rows]
+def _ready(rows: NDArray[np.int64], handfuls: list[Future[NDArray[np.uint8]]], cells: Labelled) -> Batch:
+    return np.concatenate([handful.result() for handful in handfuls]), cells.labels[rows]

