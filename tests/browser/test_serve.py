@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image as Pillow
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from giemsa.curation.reading import load_views
 from giemsa.evaluation.finishing import finish
@@ -120,6 +120,49 @@ def test_dropped_cells_are_counted_per_class(counted: Page) -> None:
     counted.select_option("#filter", "rejected")
     expect(counted.locator(".cell:visible")).to_have_count(1)
     expect(counted.locator(".cell:visible .reason")).not_to_be_empty()
+
+
+def test_cells_that_a_failed_request_left_out_are_told_and_judged_again(
+    page: Page, address: str, project: Path
+) -> None:
+    page.goto(address)
+    expect(page.locator("#model")).to_contain_text("models/cnn answers")
+    asked = iter((True, False))
+    page.route("**/predict", lambda route: route.abort() if next(asked, False) else route.continue_())
+    page.set_input_files("#images", sorted((project / "cells").iterdir()))
+    expect(page.locator("#status")).to_contain_text("could not be:", timeout=30_000)
+    left = 21 - page.locator(".cell").count()
+    assert left in {5, 16}
+    expect(page.locator("#status")).to_contain_text(f"{21 - left} of 21 images judged. {left} could not be")
+    page.get_by_role("button", name="Judge the others again").click()
+    expect(page.locator("#status")).to_have_text(f"{left} of {left} images judged.", timeout=30_000)
+    expect(page.locator(".cell")).to_have_count(21)
+    expect(page.locator("#again")).to_be_hidden()
+
+
+def test_an_answer_that_comes_after_starting_anew_counts_nowhere(
+    page: Page, address: str, project: Path
+) -> None:
+    page.goto(address)
+    expect(page.locator("#model")).to_contain_text("models/cnn answers")
+    held: list[Route] = []
+
+    def hold_the_first(route: Route) -> None:
+        if held:
+            route.continue_()
+        held.append(route)
+
+    page.route("**/predict", hold_the_first)
+    cells = sorted((project / "cells").glob("*.png"))
+    with page.expect_request("**/predict"):
+        page.set_input_files("#images", cells[:3])
+    page.locator("#clear").click()
+    with page.expect_response("**/predict"):
+        held[0].continue_()
+    page.set_input_files("#images", cells[:1])
+    expect(page.locator("#status")).to_have_text("1 of 1 images judged.", timeout=30_000)
+    expect(page.locator(".cell")).to_have_count(1)
+    assert page.locator("#count tbody tr").all_inner_texts()[8].split("\t")[:2] == ["accepted", "1"]
 
 
 def test_a_heat_map_opens_and_closes(counted: Page) -> None:

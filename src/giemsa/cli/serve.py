@@ -1,6 +1,7 @@
 """``giemsa serve``: the champion behind a web page and an interface for programs."""
 
 import os
+import socket
 import warnings
 from typing import Annotated
 
@@ -44,8 +45,15 @@ def serve_model(
     workspace = find_workspace()
     serve = params_or_defaults(workspace.params).serve
     follower = Follower(model, workspace)
+    application = create_app(workspace, follower, serve, token=token)
+    try:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        listener = socket.create_server((host, port), family=family)
+    except OSError as error:
+        message = f"{host}:{port} cannot be listened on ({error.strerror}): give another --port or --host."
+        raise UsageError(message) from None
     typer.echo(
         f"{follower.current.model.version} answers on http://{host}:{port} (Ctrl-C stops it).", err=True
     )
-    application = create_app(workspace, follower, serve, token=token)
-    uvicorn.run(application, host=host, port=port, log_level="info", timeout_keep_alive=KEEP_ALIVE_S)
+    config = uvicorn.Config(application, log_level="info", timeout_keep_alive=KEEP_ALIVE_S)
+    uvicorn.Server(config).run(sockets=[listener])

@@ -11,6 +11,7 @@ from typing import Self
 from filelock import FileLock
 
 from giemsa.curation.reading import UnreadableError, decode
+from giemsa.data.naming import names_a_folder
 from giemsa.errors import UsageError
 from giemsa.registry.prediction import Predictor
 from giemsa.workspace import whole
@@ -46,6 +47,9 @@ class Correction:
         signed = _one_line(who)
         if label not in predictor.classes:
             message = f"There is no class {label[:40]!r}: the classes are {', '.join(predictor.classes)}."
+            raise UsageError(message)
+        if not names_a_folder(label):
+            message = f"No folder can be called {label[:40]!r}, as the class is: rename it and train again."
             raise UsageError(message)
         if not signed:
             message = "Nobody signs this correction: fill in who says so."

@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from giemsa.settings import Serve
 
 LOOPBACK = {"127.0.0.1", "::1", "localhost"}
-OPEN = ("/", "/healthz", "/static/")
+OPEN = ("/", "/healthz", "/docs", "/openapi.json", "/static/")
 WRITES = {"POST", "PUT", "PATCH", "DELETE"}
 RETRY = {"retry-after": "1"}
 

@@ -8,6 +8,9 @@ const $ = (id) => document.getElementById(id);
 let classes = [];
 let cells = []; // {file, order, path, row, node, corrected}
 let placed = 0; // batches answer in any order, cells stand in the files' order
+let missed = []; // files that a failed request left unjudged
+let round = 0; // counts how often one started anew: answers of an earlier round come too late
+let locked = false; // a token was asked for, and not given
 let token = sessionStorage.getItem("token") || "";
 
 async function ask(path, options = {}) {
@@ -16,7 +19,8 @@ async function ask(path, options = {}) {
     const answer = await fetch(path, { ...options, headers });
     if (answer.status === 401) {
       token = prompt("This server asks for a token:") || "";
-      if (!token) throw new Error("A token is needed.");
+      locked = !token;
+      if (locked) throw new Error("A token is needed.");
       sessionStorage.setItem("token", token);
     } else if (answer.status === 429) {
       await new Promise((done) => setTimeout(done, 1000));
@@ -50,29 +54,40 @@ async function judge(files) {
   }
   placed += fresh.length;
   let done = 0;
-  $("progress").hidden = false;
-  $("results").hidden = false;
+  let why = "";
+  const mine = round;
+  locked = false;
+  for (const id of ["results", "progress"]) $(id).hidden = false;
+  $("again").hidden = true;
   const worker = async () => {
     for (let batch = batches.shift(); batch; batch = batches.shift()) {
-      await send(batch);
-      done += batch.files.length;
+      try {
+        if (locked) throw new Error(why);
+        await send(batch, mine);
+        done += batch.files.length;
+      } catch (error) {
+        why = error.message;
+        batch.place.remove();
+        if (mine === round) missed.push(...batch.files);
+      }
+      if (mine !== round) return;
       $("progress").value = done / fresh.length;
       $("status").textContent = `${done} of ${fresh.length} images judged.`;
       summarize();
     }
   };
-  try {
-    await Promise.all(Array.from({ length: SIDE_BY_SIDE }, worker));
-  } catch (error) {
-    $("status").textContent = error.message;
-  }
+  await Promise.all(Array.from({ length: SIDE_BY_SIDE }, worker));
+  if (mine !== round) return;
+  if (done < fresh.length) $("status").textContent += ` ${fresh.length - done} could not be: ${why}`;
+  $("again").hidden = !missed.length;
   $("progress").hidden = true;
 }
 
-async function send(batch) {
+async function send(batch, mine) {
   const form = new FormData();
   for (const file of batch.files) form.append("files", file, file.webkitRelativePath || file.name);
   const rows = await (await ask("/predict", { method: "POST", body: form })).json();
+  if (mine !== round) return;
   const nodes = document.createDocumentFragment();
   rows.forEach((row, index) => {
     const cell = { file: batch.files[index], order: batch.order + index, path: row.path, row, corrected: "" };
@@ -219,8 +234,10 @@ function clear() {
     if (cell.heat) URL.revokeObjectURL(cell.heat);
   }
   cells = [];
+  missed = [];
+  round += 1;
   $("grid").replaceChildren();
-  $("results").hidden = true;
+  for (const id of ["results", "again", "progress"]) $(id).hidden = true;
   $("status").textContent = "";
 }
 
@@ -242,8 +259,13 @@ async function dropped(items) {
   await judge(files);
 }
 
-$("images").addEventListener("change", (event) => judge(event.target.files));
-$("folder").addEventListener("change", (event) => judge(event.target.files));
+for (const id of ["images", "folder"]) {
+  $(id).addEventListener("change", (event) => {
+    judge([...event.target.files]);
+    event.target.value = ""; // else choosing the same files again would change nothing
+  });
+}
+$("again").addEventListener("click", () => judge(missed.splice(0)));
 $("filter").addEventListener("change", () => cells.forEach((cell) => (cell.node.hidden = !shown(cell))));
 $("download").addEventListener("click", download);
 $("clear").addEventListener("click", clear);
