@@ -9,7 +9,8 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 DATA ?= demo
 
-include services.env
+# Ports and addresses; what the environment holds already wins.
+$(foreach line,$(shell sed -n 's/^\([A-Z_]*\)=/\1?=/p' services.env),$(eval $(line)))
 
 export MLFLOW_DISABLE_TELEMETRY := true
 export DVC_NO_ANALYTICS := 1
@@ -44,7 +45,7 @@ setup: .venv/.run ## Install giemsa and its locked requirements into .venv
 
 .PHONY: run
 run: .venv/.run ## The main job: make run [DATA=folder, .zip, .npz, bloodmnist or demo]
-	@$(BIN)/giemsa ingest $(DATA)
+	@$(BIN)/giemsa ingest '$(DATA)'
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/dvc repro
 	@$(BIN)/giemsa summary
 
@@ -58,6 +59,11 @@ check: .venv/.dev ## Format, lint, types, layers
 	@$(BIN)/ruff check
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+
+.PHONY: bench
+bench: .venv/.dev ## Measure steps of training and the search for copies; benchmarks/ holds more, each with its command
+	@$(BIN)/python benchmarks/steps.py
+	@$(BIN)/python benchmarks/neighbours.py --environments .cache/benchmarks
 
 .PHONY: ui
 ui: .venv/.run ## MLflow's pages, by default on http://127.0.0.1:5000

@@ -26,10 +26,13 @@ OFFLINE = "Offline"
 
 
 @contextmanager
-def alone(root: Path) -> Iterator[None]:
-    """Hold the project's data for one retraining; a second one waits here until the first has ended.
+def alone(root: Path, *, wait: bool = True) -> Iterator[None]:
+    """Hold the project's data for one run; a second one waits here until the first has ended.
 
     Two ``dvc repro`` at once fail instead of waiting. The lock ends with the process that holds it.
+
+    Raises:
+        Timeout: if another run holds the data and this one is not to ``wait``.
     """
     lock = FileLock(root / ".cache" / "retraining.lock")
     lock_file = Path(lock.lock_file)
@@ -37,7 +40,9 @@ def alone(root: Path) -> Iterator[None]:
     try:
         lock.acquire(timeout=0)
     except Timeout:
-        get_run_logger().info("Another retraining holds the data: waiting until it has ended.")
+        if not wait:
+            raise
+        get_run_logger().info("Another run holds the data: waiting until it has ended.")
         lock.acquire(poll_interval=1)
     try:
         yield
@@ -103,9 +108,14 @@ def state_of(stage: str, ended: Ended) -> State[None]:
         if ended.said("is cached - skipping run"):
             return Completed(name="Cached", message="The outputs came out of DVC's cache.")
         return Completed(message=ended.sentence)
+    return failed(stage, ended)
+
+
+def failed(step: str, ended: Ended) -> State[None]:
+    """Tell a command that another one's DVC held up, which may pass, from one that failed by itself."""
     if ended.said("Unable to acquire lock", "is busy, it is being blocked by"):
         return Failed(name=BUSY, message=f"Another DVC command holds the data: {ended.sentence}")
-    return Failed(message=f"{stage}: {ended.sentence}")
+    return Failed(message=f"{step}: {ended.sentence}")
 
 
 @task(

@@ -7,12 +7,13 @@ from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
+from prefect.tasks import exponential_backoff
 
 from flows.artifacts import publish, read_json
 from flows.commands import run
 from flows.notifying import notify, notify_of_failure
 from flows.parameters import images_of, override
-from flows.reproducing import alone, push, reproduce, stages
+from flows.reproducing import alone, failed, may_pass, push, reproduce, stages
 from flows.running import settle_in
 from giemsa.errors import GiemsaError
 from giemsa.workspace import Workspace, find_workspace
@@ -48,8 +49,8 @@ def retrain(
     workspace = find_workspace()
     try:
         images = images_of(source, workspace)
-        override(workspace.params, overrides or {})
         with alone(workspace.root):
+            override(workspace.params, overrides or {})
             states = _take_steps(workspace, images, promote=promote, force=force)
     except GiemsaError as error:
         return Failed(message=str(error))
@@ -95,13 +96,20 @@ def _tell_of_promotion(before: dict[str, Any], receipt: dict[str, Any]) -> None:
         notify(f"{receipt['model']}: version {receipt['version']} is champion", receipt["reason"])
 
 
-@task(task_run_name="ingest {source}", cache_policy=NO_CACHE, timeout_seconds=DAY_S)
+@task(
+    task_run_name="ingest {source}",
+    cache_policy=NO_CACHE,
+    timeout_seconds=DAY_S,
+    retries=6,
+    retry_delay_seconds=exponential_backoff(backoff_factor=5),
+    retry_condition_fn=may_pass,
+)
 def ingest(source: str, root: Path) -> State[None]:
     """Copy new images into the raw data; it ends as Cached where none of them was new."""
     pointer = root / "data" / "raw.dvc"
     before = pointer.read_bytes() if pointer.exists() else b""
     ended = run(["giemsa", "ingest", source], root)
     if ended.code:
-        return Failed(message=f"ingest: {ended.sentence}")
+        return failed("ingest", ended)
     unchanged = pointer.exists() and pointer.read_bytes() == before
     return Completed(name="Cached" if unchanged else "Completed", message=ended.sentence)

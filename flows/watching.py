@@ -6,6 +6,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from filelock import Timeout
 from prefect import flow
 from prefect.artifacts import create_table_artifact
 from prefect.client.schemas.objects import State
@@ -14,6 +15,7 @@ from prefect.states import Completed, Failed
 
 from flows.commands import run
 from flows.notifying import notify_of_failure
+from flows.reproducing import alone
 from flows.running import settle_in
 from flows.services import DEPLOYMENT
 from giemsa.settings import Watch, load_params
@@ -32,12 +34,15 @@ def watch() -> State[None]:
     """See whether enough new images wait, have drifted, or the champion is old; if so, retrain."""
     settle_in()
     workspace = find_workspace()
-    with TemporaryDirectory() as folder:
-        out = Path(folder) / "drift.json"
-        ended = run(["giemsa", "drift", "--json", str(out)], workspace.root)
-        if ended.code:
-            return Failed(message=ended.sentence)
-        report = json.loads(out.read_text(encoding="utf-8"))
+    try:
+        with TemporaryDirectory() as folder, alone(workspace.root, wait=False):
+            out = Path(folder) / "drift.json"
+            ended = run(["giemsa", "drift", "--json", str(out)], workspace.root)
+            if ended.code:
+                return Failed(message=ended.sentence)
+            report = json.loads(out.read_text(encoding="utf-8"))
+    except Timeout:  # the data that new images are held against come and go meanwhile
+        return Completed(message="A retraining is under way: the next look comes after it.")
     if report["shifts"]:
         create_table_artifact(report["shifts"], key="drift", description="New images against training data.")
     found = reasons(report, load_params(workspace.params).watch, datetime.now(UTC))

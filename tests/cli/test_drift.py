@@ -100,6 +100,16 @@ def test_darker_images_have_drifted_and_the_same_ones_give_the_same_digest(here:
     assert drift("inbox")[0]["digest"] == found["digest"]
 
 
+def test_before_the_first_training_new_images_are_counted(
+    tmp_path: Path, here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copy(here / "params.yaml", tmp_path)
+    shutil.copytree(here / "first", tmp_path / "inbox")
+    monkeypatch.chdir(tmp_path)
+    found, _ = drift()
+    assert (found["new"], found["shifts"]) == (80, [])
+
+
 def test_a_folder_is_not_replaced_by_the_report(here: Path) -> None:
     done = CliRunner().invoke(app, ["drift", "--json", "first"])
     assert isinstance(done.exception, UsageError)

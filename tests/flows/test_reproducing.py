@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from filelock import Timeout
 from prefect.logging import disable_run_logger
 
 from flows.reproducing import alone, push, reproduce, stages
@@ -112,6 +113,8 @@ def test_a_second_retraining_waits_until_the_first_has_let_go(tmp_path: Path) ->
             goes_on.set()
 
     with alone(tmp_path):
+        with pytest.raises(Timeout), alone(tmp_path, wait=False):
+            order.append("watch")
         threading.Thread(target=second).start()
         assert waits.wait(10)
         assert not goes_on.wait(0.3)

@@ -1,6 +1,8 @@
 """Addresses stand in one file, and whether a service runs is asked of the service."""
 
+import os
 import shutil
+import subprocess
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -24,6 +26,15 @@ def test_the_file_gives_every_address_and_loopback_is_the_default() -> None:
 def test_the_environment_wins_and_prefects_address_follows(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PREFECT_SERVER_API_PORT", "4999")
     assert settings(ROOT)["PREFECT_API_URL"] == "http://127.0.0.1:4999/api"
+
+
+def test_the_environment_wins_under_make_too() -> None:
+    def make(**environment: str) -> str:
+        command = ["make", "--dry-run", "--old-file", ".venv/.run", "ui"]
+        return subprocess.check_output(command, cwd=ROOT, text=True, env={**os.environ, **environment})
+
+    assert "--port 5000" in make()
+    assert "--port 5050" in make(MLFLOW_PORT="5050")
 
 
 def test_nothing_is_sent_home_and_nothing_is_written_outside_the_project() -> None:

@@ -28,7 +28,7 @@ def drift(
     from giemsa.settings import load_params
     from giemsa.workspace import check_writable, find_workspace, whole, writing
 
-    check_writable(out)
+    check_writable(out, sources=(source,))
     workspace = find_workspace()
     report = _report(source, workspace, load_params(workspace.params))
     if out:
@@ -47,8 +47,9 @@ def _report(source: str | None, workspace: "Workspace", params: "Params") -> dic
 
     predictor, champion = _champion(workspace, params)
     images, new = _new_images(_open(source, workspace, params), workspace, params, predictor)
-    enough = len(new) >= params.watch.drift_images
-    found = shifts(_reference(workspace, predictor), new, params.watch) if enough else ()
+    # Before the first training there is nothing to compare with.
+    comparable = workspace.splits.is_file() and len(new) >= params.watch.drift_images
+    found = shifts(_reference(workspace, predictor), new, params.watch) if comparable else ()
     return {
         "images": images,
         "new": len(new),
