@@ -31,6 +31,7 @@ SEVERITIES = (1, 3, 5)
 ROWS: dict[str, dict[str, Any]] = {
     "cnn": {},
     "cnn: no faults of slide, optics or camera": {"faults": 0.0},
+    "cnn: half the faults": {"faults": 0.5},
     "cnn: twice the faults": {"faults": 2.0},
     "cnn: full resolution throughout": {"coarse": 1.0},
     "cnn: no average of weights": {"set": {"average": 0.0}},
@@ -39,6 +40,7 @@ ROWS: dict[str, dict[str, Any]] = {
     "cnn: narrower, deeper into pixels": {"set": {"widths": (24, 48, 96, 160)}},
     "mobilenet": {},
     "mobilenet: no faults of slide, optics or camera": {"faults": 0.0},
+    "mobilenet: half the faults": {"faults": 0.5},
     "mobilenet: pictures as they are, not enlarged": {"set": {"enlarged_px": 96}},
     "mobilenet: no average of weights": {"set": {"average": 0.0}},
     "mobilenet: random weights": {"set": {"weights": "none"}},

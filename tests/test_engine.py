@@ -57,7 +57,7 @@ def test_what_goes_wrong_with_an_item_is_raised_as_it_is() -> None:
 def test_ray_that_is_not_installed_is_named_with_the_mend(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:1")
     monkeypatch.setitem(sys.modules, "ray", None)
-    with pytest.raises(UsageError, match=r'"pip install giemsa\[ray\]"'):
+    with pytest.raises(UsageError, match="is not installed"):
         next(spread(abs, [1], engine="ray", workers=1, ahead=1))
 
 

@@ -32,6 +32,20 @@ def test_every_wrong_value_is_named_at_once(tmp_path: Path) -> None:
     assert "\n" not in message
 
 
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("max_age_days: 90.0", "max_age_days: .inf"),
+        ("seed: 2024", "seed: 99999999999"),
+        ("resamples: 2000", "resamples: 1000000000"),
+        ("learning_rate: 4e-3", "learning_rate: .nan"),
+    ],
+)
+def test_a_number_that_would_fail_later_is_named_now(tmp_path: Path, old: str, new: str) -> None:
+    with pytest.raises(UsageError, match=new.partition(":")[0]):
+        load_params(written(tmp_path, old, new))
+
+
 def test_a_missing_section_is_named(tmp_path: Path) -> None:
     path = tmp_path / "params.yaml"
     path.write_text("image: {size: 96}\n", encoding="utf-8")

@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import pytest
@@ -68,6 +69,19 @@ def test_a_place_that_takes_no_file_is_named_before_the_work(tmp_path: Path, pla
     with pytest.raises(UsageError, match=f"{place} cannot be written .*: give a file"):
         check_writable(tmp_path / "good.json", None, tmp_path / place)
     assert not (tmp_path / "good.json").exists()
+
+
+def test_findings_replace_neither_a_source_nor_one_another_nor_a_pipe(tmp_path: Path) -> None:
+    source, out, pipe = tmp_path / "cells.zip", tmp_path / "found.json", tmp_path / "pipe"
+    source.touch()
+    os.mkfifo(pipe)
+    with pytest.raises(UsageError, match="stands for two things"):
+        check_writable(source, sources=[str(source)])
+    with pytest.raises(UsageError, match="stands for two things"):
+        check_writable(out, tmp_path / "." / "found.json")
+    with pytest.raises(UsageError, match="no regular file"):
+        check_writable(pipe)
+    check_writable(out, None, sources=[str(source), None])
 
 
 def test_what_fails_leaves_what_was_there(tmp_path: Path) -> None:

@@ -126,9 +126,7 @@ def connect(workers: int = 0) -> Any:  # noqa: ANN401 - Ray carries no types
     try:
         import ray
     except ImportError:
-        message = (
-            'compute.engine is ray, which is not installed: "pip install giemsa[ray]", or set it to local.'
-        )
+        message = "compute.engine is ray, which is not installed (see docs/scaling.md): or set it to local."
         raise UsageError(message) from None
     if ray.is_initialized():
         return ray

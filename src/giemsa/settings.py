@@ -13,6 +13,7 @@ Fraction = Annotated[float, Field(ge=0, le=1)]
 Distance = Annotated[int, Field(ge=0, le=64)]
 Engine = Literal["local", "ray"]
 Count = Annotated[int, Field(ge=1)]
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
 RuleName = Literal[
     "schema",
     "count",
@@ -31,7 +32,7 @@ RuleName = Literal[
 class Section(BaseModel):
     """A part of ``params.yaml``: frozen, no conversions, no unknown keys."""
 
-    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", allow_inf_nan=False)
 
 
 class Image(Section):
@@ -79,13 +80,13 @@ class Split(Section):
 
     validation: Annotated[float, Field(gt=0, lt=0.5)]
     test: Annotated[float, Field(gt=0, lt=0.5)]
-    seed: Annotated[int, Field(ge=0)]
+    seed: Seed
 
 
 class Fitting(Section):
     """What training a network has in common, whatever the network."""
 
-    seed: Annotated[int, Field(ge=0)]
+    seed: Seed
     budget_minutes: Annotated[float, Field(gt=0, description="on two cores; counted in images, so exact")]
     max_epochs: Count
     batch_size: Count
@@ -128,10 +129,10 @@ class Reject(Section):
 class Evaluate(Section):
     """How the test split is judged."""
 
-    resamples: Annotated[int, Field(ge=100, description="bootstrap resamples, by duplicate group")]
+    resamples: Annotated[int, Field(ge=100, le=100_000, description="bootstrap, by duplicate group")]
     confidence: Annotated[float, Field(gt=0.5, lt=1)]
     corruptions: Annotated[bool, Field(description="also score the corruption suite")]
-    seed: Annotated[int, Field(ge=0)]
+    seed: Seed
 
 
 class Register(Section):
@@ -147,7 +148,7 @@ class Watch(Section):
     """What is reason enough to retrain."""
 
     new_images: Annotated[int, Field(ge=1, description="images in the inbox that no batch holds yet")]
-    max_age_days: Annotated[float, Field(gt=0, description="since the champion was promoted")]
+    max_age_days: Annotated[float, Field(gt=0, le=36_500, description="since the champion was promoted")]
     drift_images: Annotated[int, Field(ge=10, description="new images it takes to speak of drift")]
     psi: Annotated[float, Field(gt=0, description="population stability index of a large shift")]
     significance: Annotated[float, Field(gt=0, lt=0.5, description="corrected p-value of a real one")]

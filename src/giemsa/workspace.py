@@ -4,7 +4,7 @@ import errno
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -157,19 +157,30 @@ def writing(file: Path) -> Iterator[None]:
         raise UsageError(message) from None
 
 
-def check_writable(*files: Path | None) -> None:
+def check_writable(*files: Path | None, sources: Sequence[str | None] = ()) -> None:
     """Check, before long work begins, that what it finds can be written; None stands for no file.
 
+    Args:
+        files: where findings go.
+        sources: what is read meanwhile, and must not be replaced.
+
     Raises:
-        UsageError: if a folder stands in a file's place, or its own folder takes no file.
+        UsageError: if a folder or a device stands in a file's place, its own folder takes no file, or two
+            findings, or one and a source, are to be the same file.
     """
-    for file in files:
-        if file is not None:
-            with writing(file):
-                if file.is_dir():
-                    raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
-                file.parent.mkdir(parents=True, exist_ok=True)
-                tempfile.TemporaryFile(dir=file.parent).close()
+    taken = {Path(source).resolve() for source in sources if source is not None}
+    for file in filter(None, files):
+        with writing(file):
+            if file.is_dir():
+                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+            if file.exists() and not file.is_file():
+                raise OSError(errno.EEXIST, "no regular file")
+            file.parent.mkdir(parents=True, exist_ok=True)
+            tempfile.TemporaryFile(dir=file.parent).close()
+        if file.resolve() in taken:
+            message = f"{file} stands for two things: give each a file of its own."
+            raise UsageError(message)
+        taken.add(file.resolve())
 
 
 def _remove(path: Path) -> None:

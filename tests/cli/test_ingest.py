@@ -94,6 +94,15 @@ def test_a_missing_source_is_wrong_use_and_adds_nothing(project: Path) -> None:
     assert not (project / "data").exists()
 
 
+def test_what_was_brought_in_is_no_source(project: Path, march: Path) -> None:
+    called(march)
+    for place in ("data/raw", "data/raw/march"):
+        failure = called(place).exception
+        assert isinstance(failure, UsageError)
+        assert str(failure).startswith(f"{place} is what was brought in already")
+    assert [folder.name for folder in (project / "data/raw").iterdir()] == ["march"]
+
+
 def test_a_batch_that_dvc_refuses_is_reported_all_the_same(
     march: Path, project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -58,6 +58,8 @@ main()
         ("cells", "models/lost", "p.csv", 'There is no model "models/lost"'),
         ("cells", "champion", "p.csv", 'There is no model "champion"'),
         ("cells", "cells", "p.csv", "cells holds no trained model"),
+        ("cells", "models/cnn", "/proc/p.csv", "/proc/p.csv cannot be written"),
+        ("cells", "models/cnn", "models/cnn/bundle.json/p.csv", "p.csv cannot be written"),
     ],
 )
 def test_wrong_use_is_one_sentence(

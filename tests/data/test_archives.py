@@ -106,6 +106,18 @@ def test_a_damaged_entry_is_listed_and_the_rest_is_read(tmp_path: Path, image: I
     assert "cannot be unpacked" in str(second.problem)
 
 
+def test_a_damaged_entry_of_an_lzma_zip_is_listed_too(tmp_path: Path, image: Image, png: bytes) -> None:
+    file = tmp_path / "lab.zip"
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_LZMA) as archive:
+        archive.writestr("ig/a.png", png)
+    content = bytearray(file.read_bytes())
+    start = content.index(b"ig/a.png") + len(b"ig/a.png")
+    content[start + 4 : start + 9] = b"\xff" * 5  # what tells LZMA how to unpack
+    file.write_bytes(content)
+    (item,) = open_source(file, image).items()
+    assert "cannot be unpacked" in str(item.problem)
+
+
 def test_an_entry_above_the_limit_is_listed_unread(tmp_path: Path, image: Image) -> None:
     file = make_zip(tmp_path / "lab.zip", {"ig/huge.png": bytes(image.max_bytes + 1)})
     (item,) = open_source(file, image).items()

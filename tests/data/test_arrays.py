@@ -127,6 +127,10 @@ def test_grey_images_without_labels_are_read(
             },
             "labels go beyond",
         ),
+        *(
+            ({"images": np.zeros((1, 4, 4), np.uint8), "labels": np.array([odd])}, "no folder can be called")
+            for odd in ("../../escaped", "lymphocyte/atypical", ".hidden")
+        ),
     ],
 )
 def test_other_arrays_are_refused_with_the_mend(

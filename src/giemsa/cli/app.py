@@ -1,5 +1,7 @@
 """The application that commands register themselves with."""
 
+from typing import Annotated
+
 import typer
 
 app = typer.Typer(
@@ -11,6 +13,19 @@ app = typer.Typer(
 )
 
 
+def _version(asked: bool) -> None:  # noqa: FBT001 - typer calls it so
+    if asked:
+        from importlib.metadata import version
+
+        typer.echo(version("giemsa"))
+        raise typer.Exit
+
+
 @app.callback()
-def giemsa() -> None:
+def giemsa(
+    *,
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Say which version this is.")
+    ] = False,
+) -> None:
     """Curate blood-cell images, train and judge classifiers, register and serve the winner."""

@@ -38,7 +38,7 @@ def audit(
     from giemsa.settings import params_or_defaults
     from giemsa.workspace import check_writable, find_workspace
 
-    check_writable(json, html)
+    check_writable(json, html, sources=(source, against))
     params = params_or_defaults(find_workspace().params)
     opened = open_source(source, params.image)
     other = open_source(against, params.image) if against else None

@@ -109,7 +109,8 @@ def _ray() -> Finding:
 
     if find_spec("ray") is None:
         return Finding(
-            well=False, sentence='compute.engine is ray: "pip install giemsa[ray]", or set it to local.'
+            well=False,
+            sentence="compute.engine is ray, not installed (see docs/scaling.md): or set it to local.",
         )
     where = os.environ.get("RAY_ADDRESS") or "this machine, a cluster of each command's own"
     return Finding(well=True, sentence=f"Ray is installed; it computes at {where}.")

@@ -1,5 +1,6 @@
 """``giemsa ingest SOURCE``: bring images in."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -26,12 +27,16 @@ def ingest(
     from giemsa.data.batches import bring_in
     from giemsa.data.sources import open_source
     from giemsa.data.versioning import add_to_dvc
+    from giemsa.errors import UsageError
     from giemsa.settings import load_params
     from giemsa.workspace import find_workspace
 
     workspace = find_workspace()
     params = load_params(workspace.params)
     compute = params.compute
+    if Path(source).resolve().is_relative_to(workspace.raw.resolve()):
+        message = f"{source} is what was brought in already: give the place where new images are."
+        raise UsageError(message)
     opened = open_source(source, params.image)
     lock = workspace.root / ".cache" / "ingest.lock"
     lock.parent.mkdir(exist_ok=True)

@@ -28,9 +28,10 @@ def predict_source(
     from giemsa.registry.versions import resolve
     from giemsa.serving.predicting import check_ending, predict
     from giemsa.settings import params_or_defaults
-    from giemsa.workspace import find_workspace
+    from giemsa.workspace import check_writable, find_workspace
 
     check_ending(out)
+    check_writable(out, sources=(source,))
     workspace = find_workspace()
     predictor = Predictor(resolve(model, workspace), pooled=False)
     compute = params_or_defaults(workspace.params).compute

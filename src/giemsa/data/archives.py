@@ -1,5 +1,6 @@
 """Read images from a zip file without trusting what it says about itself."""
 
+import lzma
 import stat
 import zipfile
 import zlib
@@ -23,6 +24,7 @@ _ENCRYPTED = 0x1
 READ_ERRORS = (
     zipfile.BadZipFile,
     zlib.error,
+    lzma.LZMAError,
     EOFError,
     OSError,
     NotImplementedError,

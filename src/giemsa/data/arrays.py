@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from giemsa.data.layout import readable_name
+from giemsa.data.naming import names_a_folder
 from giemsa.data.npz import NpzFile
 from giemsa.data.sources import Item, file_digest
 from giemsa.errors import UsageError
@@ -92,6 +93,9 @@ class NpzSource:
                     part, f"has {len(values):,} labels for {rows:,} images", "save one for each image"
                 )
             labels += [None] * rows if values is None else [names.get(value, str(value)) for value in values]
+        if odd := sorted({label for label in labels if label is not None and not names_a_folder(label)}):
+            message = f"{self._file} has a class {odd[0]!r}, which no folder can be called: rename it."
+            raise UsageError(message)
         return labels
 
     def _class_names(self, values: set[int | str]) -> Mapping[int | str, str]:

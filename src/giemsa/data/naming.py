@@ -28,6 +28,11 @@ def safe_name(name: str) -> str:
     return f"{stem}{suffix}"
 
 
+def names_a_folder(label: str) -> bool:
+    """Say whether a class of this name can have a folder of it, which is read as that class again."""
+    return label == safe_name(label) and not label.startswith(".")
+
+
 def leaves(path: str) -> bool:
     """Say whether ``path``, with parts separated by ``/`` or a backslash, could lead out of its folder."""
     path = path.replace("\\", "/")

@@ -23,7 +23,7 @@ from giemsa.registry.fingerprints import content_hash
 from giemsa.registry.prediction import Predictor, probability_columns
 from giemsa.serving.travelling import TravellingModel, judge
 from giemsa.settings import HERE, Compute
-from giemsa.workspace import whole
+from giemsa.workspace import whole, writing
 
 ROWS_PER_PART = 128
 BYTES_PER_PART = 64 << 20
@@ -54,7 +54,7 @@ def predict(source: Source, predictor: Predictor, out: Path, compute: Compute = 
         and, where the source has labels, ``true``.
 
     Raises:
-        UsageError: if ``out`` has another ending, or another run is writing it.
+        UsageError: if ``out`` has another ending, cannot be written, or another run is writing it.
     """
     check_ending(out)
     parts = out.with_name(f".{out.name}.parts")
@@ -65,9 +65,10 @@ def predict(source: Source, predictor: Predictor, out: Path, compute: Compute = 
         numbered = enumerate(_scored(_chunks(fresh), predictor, schema, compute), start=len(done))
         with quiet():
             for number, table in numbered:
-                with whole(parts / f"{number:06d}.arrow") as partial:
+                with writing(out), whole(parts / f"{number:06d}.arrow") as partial:
                     write_feather(table, str(partial), compression="uncompressed")
-        return _join(parts, out, schema, {"model": predictor.model.version, "data": predictor.model.data})
+        with writing(out):
+            return _join(parts, out, schema, {"model": predictor.model.version, "data": predictor.model.data})
 
 
 def check_ending(out: Path) -> None:
