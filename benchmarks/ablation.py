@@ -37,7 +37,7 @@ ROWS: dict[str, dict[str, Any]] = {
     "cnn: no average of weights": {"set": {"average": 0.0}},
     "cnn: no label smoothing": {"set": {"label_smoothing": 0.0}},
     "cnn: no class weights": {"set": {"class_weight": 0.0}},
-    "cnn: narrower, deeper into pixels": {"set": {"widths": (24, 48, 96, 160)}},
+    "cnn: four narrow stages": {"set": {"widths": (24, 48, 96, 160)}},
     "mobilenet": {},
     "mobilenet: no faults of slide, optics or camera": {"faults": 0.0},
     "mobilenet: half the faults": {"faults": 0.5},
