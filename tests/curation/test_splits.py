@@ -194,6 +194,33 @@ def test_a_kept_copy_follows_the_oldest_even_where_that_one_was_dropped() -> Non
     assert found.loc["002/00030.png", "group"] == "001/00005.png"
 
 
+def test_patients_who_share_a_dropped_copy_are_on_one_side() -> None:
+    # Of two copies the older is kept: the younger one's patient is the older one's, whatever the file says.
+    cells = [Cell("ig", row, subject=f"P{row % 60}") for row in range(240)]
+    cells += [Cell("ig", 999, subject="P1", batch=2), Cell("ig", 998, subject="P2", batch=2, kept=False)]
+    manifest, kept = frames(cells, [(999, 998)])
+    copies = pd.DataFrame({"path": ["002/00241.png"], "group": ["002/00240.png"]})
+    parted = 0
+    for seed in range(20):
+        split = SPLIT.model_copy(update={"seed": seed})
+        of = {who: set[str]() for who in ("P1", "P2")}
+        for told in (None, copies):
+            found = assign_sides(manifest, kept, split, told).assign(subject=kept["subject"])
+            of = {who: set(found.loc[found["subject"] == who, "side"]) for who in of}
+            parted += told is None and of["P1"] != of["P2"]
+        assert of["P1"] == of["P2"]
+    assert parted  # left to themselves they would be on two sides
+
+
+def test_copies_of_which_nothing_is_kept_join_nobody() -> None:
+    cells = [Cell("ig", row, subject=f"P{row}") for row in range(40)]
+    junk = [Cell("ig", 900, subject=f"P{row}", kept=False) for row in range(40)]
+    manifest, kept = frames([*cells, *junk])
+    copies = pd.DataFrame({"path": manifest["path"].tolist()[40:], "group": ["001/00040.png"] * 40})
+    found = assign_sides(manifest, kept, SPLIT, copies)
+    pd.testing.assert_frame_equal(found, assign_sides(manifest, kept, SPLIT))
+
+
 def test_a_cell_without_a_class_is_on_no_side() -> None:
     assert sides([Cell(None, 0), Cell("ig", 1)]) == {"001/00001.png": "train"}
 

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from numpy.typing import NDArray
 
-from giemsa.data.curated import write_curated, write_splits
+from giemsa.data.curated import NO_SUBJECTS, write_curated, write_splits
 from giemsa.evaluation.cells import Cells
 from giemsa.training.bundle import read_info, write_info
 from giemsa.workspace import MODELS, Workspace
@@ -78,4 +78,4 @@ def cells(labels: NDArray[np.int64], views: NDArray[np.uint8]) -> Cells:
     """The same cells as one side of a split."""
     paths = tuple(f"one/{row}.png" for row in range(len(labels)))
     names = tuple(CLASSES[label] for label in labels)
-    return Cells(paths, names, paths, views, subjects_known=False, drawn=True)
+    return Cells(paths, names, paths, views, subjects=NO_SUBJECTS, drawn=True)

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from giemsa.data.curated import NO_SUBJECTS, read_splits
 from giemsa.errors import CheckFailedError, UsageError
 from giemsa.evaluation import figures, results
 from giemsa.evaluation.cells import Cells, read_side
@@ -128,7 +129,11 @@ def test_a_side_is_read_with_labels_and_groups(tiny_bundle: Path, tmp_path: Path
     assert side.views.shape == (40, 32, 32, 3)
     assert [CLASSES[label] for label in side.labels(CLASSES)] == list(side.names)
     assert side.drawn
-    assert not side.subjects_known
+    assert (
+        list(side.groups)
+        == read_splits(workspace.splits).set_index("path")["group"][list(side.paths)].tolist()
+    )
+    assert side.subjects == NO_SUBJECTS
     with pytest.raises(CheckFailedError, match="puts no cell on the holiday side"):
         read_side(workspace, "holiday", IMAGE)
     with pytest.raises(UsageError, match=r"splits\.parquet is missing"):

@@ -78,7 +78,7 @@ def test_each_model_has_a_card_with_its_limits(workspace: Workspace) -> None:
     for name in MODELS:
         card = (workspace.evaluation / f"model_card-{name}.md").read_text()
         assert card.startswith(f"# Model card: {name}\n")
-        assert "no patient identifiers in the source, so no patient-level split" in card
+        assert "The set carries no patient identifiers: the split cannot be by patient." in card
         assert "Drawn, not real" in card
         assert "| macro-F1 |" in card
 

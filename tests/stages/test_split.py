@@ -41,6 +41,8 @@ def project(
     frame = manifest(labels, subject=subjects)
     write_manifest(workspace.manifest, pa.Table.from_pandas(frame, schema=SCHEMA, preserve_index=False))
     write_curated(workspace.curated, curated(frame, subjects))
+    workspace.duplicates.mkdir(parents=True)
+    (workspace.duplicates / "decisions.csv").write_text("path,label,decision,reason,group,by\n")
     return workspace
 
 

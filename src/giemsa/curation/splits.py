@@ -22,7 +22,9 @@ SIDES = ("train", "validation", "test")
 LEAST_GROUPS = len(SIDES)  # a class with fewer cannot be on every side
 
 
-def assign_sides(manifest: pd.DataFrame, kept: pd.DataFrame, split: Split) -> pd.DataFrame:
+def assign_sides(
+    manifest: pd.DataFrame, kept: pd.DataFrame, split: Split, copies: pd.DataFrame | None = None
+) -> pd.DataFrame:
     """Put every kept cell that has a class on one side.
 
     Sides are dealt to all images of the manifest, batch by batch, before anyone asks which are kept: what
@@ -33,6 +35,8 @@ def assign_sides(manifest: pd.DataFrame, kept: pd.DataFrame, split: Split) -> pd
         manifest: all images: ``path``, ``batch_order``, ``label``, ``subject``, ``sha256``.
         kept: the curated cells: ``path``, ``label``, ``group`` (path of the oldest copy), ``batch_order``.
         split: the shares and the seed.
+        copies: dropped images: ``path`` and ``group`` as in ``kept``. One of another subject joins that
+            subject to the kept cell's; groups of which nothing is kept, such as junk, join nobody.
 
     Returns:
         ``path``, ``label``, ``group`` and ``side``, in the order of ``kept``. ``group`` is what stays
@@ -43,7 +47,11 @@ def assign_sides(manifest: pd.DataFrame, kept: pd.DataFrame, split: Split) -> pd
     """
     unit_of = units(manifest)
     dealt = deal(manifest.assign(unit=manifest["path"].map(unit_of)).dropna(subset=["unit"]), split)
-    oldest = _oldest_of_component(unit_of, kept)
+    group_of = dict(zip(kept["path"].tolist(), kept["group"].tolist(), strict=True))
+    if copies is not None:
+        of_kept = copies[copies["group"].isin(set(group_of.values()))]
+        group_of |= dict(zip(of_kept["path"].tolist(), of_kept["group"].tolist(), strict=True))
+    oldest = _oldest_of_component(unit_of, group_of)
     rows = kept.dropna(subset=["label"]).reset_index(drop=True)
     rows = rows.assign(group=[oldest[path] for path in rows["path"].tolist()])
     sides = {group: dealt[unit_of[group]] for group in rows["group"].tolist()}
@@ -115,20 +123,18 @@ def _cost(weight: Counter[str], counts: Counter[str], targets: Mapping[str, floa
     return sum(n * (2 * (counts[label] - targets[label]) + n) / targets[label] for label, n in weight.items())
 
 
-def _oldest_of_component(unit_of: Mapping[str, str], kept: pd.DataFrame) -> dict[str, str]:
-    """Join the units that a duplicate group joins; the oldest path of each component by kept path."""
+def _oldest_of_component(unit_of: Mapping[str, str], group_of: Mapping[str, str]) -> dict[str, str]:
+    """Join the units that a duplicate group joins; the oldest path of each component by path."""
     number = {unit: index for index, unit in enumerate(dict.fromkeys(unit_of.values()))}
     ends = [
-        np.array([number[unit_of[path]] for path in kept[column].tolist()], np.int64)
-        for column in ("path", "group")
+        np.array([number[unit_of[path]] for path in paths], np.int64)
+        for paths in (group_of.keys(), group_of.values())
     ]
     component = components(ends[0], ends[1], len(number))
     first: dict[int, str] = {}
     for path, unit in unit_of.items():
         first.setdefault(int(component[number[unit]]), path)
-    return {
-        path: first[int(component[end])] for path, end in zip(kept["path"].tolist(), ends[0], strict=True)
-    }
+    return {path: first[int(component[end])] for path, end in zip(group_of, ends[0], strict=True)}
 
 
 def _moved_for_small_classes(

@@ -33,6 +33,16 @@ CURATED = pa.schema(
 SPLITS = pa.schema([(name, pa.string()) for name in ("path", "label", "group", "side")])
 ROWS_PER_PART = 2048
 
+NO_SUBJECTS = "The set carries no patient identifiers: the split cannot be by patient."
+SUBJECTS = "No patient or slide is on two sides."
+SOME_SUBJECTS = "No known patient or slide is on two sides; {missing:,} cells carry no such identifier."
+
+
+def said_of_subjects(missing: int, cells: int) -> str:
+    """Say whether the split of some cells could be by patient, of which so many name none."""
+    said = NO_SUBJECTS if missing == cells else SUBJECTS if missing == 0 else SOME_SUBJECTS
+    return said.format(missing=missing)
+
 
 def write_curated(folder: Path, rows: Iterable[Mapping[str, Any]]) -> None:
     """Write the curated cells, whole or not at all, holding one part in memory at a time.

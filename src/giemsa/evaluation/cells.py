@@ -8,7 +8,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from giemsa.curation.reading import load_views
-from giemsa.data.curated import read_curated, read_splits
+from giemsa.data.curated import read_curated, read_splits, said_of_subjects
 from giemsa.errors import CheckFailedError
 from giemsa.settings import Image
 from giemsa.workspace import Workspace
@@ -21,9 +21,9 @@ class Cells:
     Args:
         paths: of the originals, relative to ``data/raw``.
         names: class names as labelled, one a cell.
-        groups: duplicate groups, one a cell.
+        groups: what stays together, copies of one cell and cells of one subject; one a cell.
         views: shape ``(n, size, size, 3)``, RGB.
-        subjects_known: whether any cell names its patient or slide.
+        subjects: whether the split could be by patient, in a sentence.
         drawn: whether every cell was drawn by a program.
     """
 
@@ -31,7 +31,7 @@ class Cells:
     names: tuple[str, ...]
     groups: tuple[str, ...]
     views: NDArray[np.uint8]
-    subjects_known: bool
+    subjects: str
     drawn: bool
 
     def labels(self, classes: Sequence[str]) -> NDArray[np.int64]:
@@ -55,19 +55,21 @@ def read_side(workspace: Workspace, side: str, image: Image) -> Cells:
         UsageError: if there are no curated cells or no splits.
     """
     sides = read_splits(workspace.splits)
-    chosen = sides.loc[sides["side"] == side, "path"].tolist()
-    if not chosen:
+    sides = sides[sides["side"] == side]
+    group_of = dict(zip(sides["path"].tolist(), sides["group"].tolist(), strict=True))
+    if not group_of:
         message = (
             f'{workspace.splits} puts no cell on the {side} side: bring in more cells with "giemsa ingest".'
         )
         raise CheckFailedError(message)
-    table = read_curated(workspace.curated, ["path", "label", "group", "subject", "drawn", "image"])
-    table = table.filter(pc.is_in(table["path"], value_set=pc.cast(chosen, "string")))
+    table = read_curated(workspace.curated, ["path", "label", "subject", "drawn", "image"])
+    table = table.filter(pc.is_in(table["path"], value_set=pc.cast(list(group_of), "string")))
+    paths = tuple(table["path"].to_pylist())
     return Cells(
-        paths=tuple(table["path"].to_pylist()),
+        paths=paths,
         names=tuple(table["label"].to_pylist()),
-        groups=tuple(table["group"].to_pylist()),
+        groups=tuple(group_of[path] for path in paths),
         views=load_views(table["image"].to_pylist(), image),
-        subjects_known=table["subject"].null_count < table.num_rows,
+        subjects=said_of_subjects(table["subject"].null_count, table.num_rows),
         drawn=all(table["drawn"].to_pylist()),
     )

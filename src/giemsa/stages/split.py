@@ -1,21 +1,18 @@
 """Give every curated cell a side: training, validation or test."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from giemsa.curation.splits import SIDES, assign_sides
-from giemsa.data.curated import read_curated, write_splits
+from giemsa.data.curated import read_curated, said_of_subjects, write_splits
 from giemsa.data.manifest import read_manifest
 from giemsa.errors import UsageError
 from giemsa.progress import say
 from giemsa.settings import Split
 from giemsa.workspace import Workspace, whole
-
-NO_SUBJECTS = "The set carries no patient identifiers: the split cannot be by patient."
-SUBJECTS = "No patient or slide is on two sides."
-SOME_SUBJECTS = "No known patient or slide is on two sides; {missing:,} cells carry no such identifier."
 
 
 def run(workspace: Workspace, *, split: Split) -> None:
@@ -34,13 +31,23 @@ def run(workspace: Workspace, *, split: Split) -> None:
             f' (the first is {strangers[0]}): run "giemsa run deduplicate" again.'
         )
         raise UsageError(message)
-    sides = assign_sides(manifest, kept, split)
+    sides = assign_sides(manifest, kept, split, _copies(workspace.duplicates / "decisions.csv"))
     write_splits(workspace.splits, sides)
     summary = summarise(kept, sides, split)
     with whole(workspace.split_report) as partial:
         partial.write_text(json.dumps(summary, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     counts = ", ".join(f"{number:,} {side}" for side, number in summary["cells"].items())
     say(f"split: {counts}. {summary['subjects']}")
+
+
+def _copies(decisions: Path) -> pd.DataFrame:
+    """Read which images were dropped, and of which group they are."""
+    try:
+        table = pd.read_csv(decisions, dtype=str, keep_default_na=False)
+    except FileNotFoundError:
+        message = f'{decisions} is missing: run "giemsa run deduplicate" again.'
+        raise UsageError(message) from None
+    return table[(table["decision"] == "dropped") & (table["group"] != "")]
 
 
 def summarise(kept: pd.DataFrame, sides: pd.DataFrame, split: Split) -> dict[str, Any]:
@@ -52,8 +59,6 @@ def summarise(kept: pd.DataFrame, sides: pd.DataFrame, split: Split) -> dict[str
         split: the shares and the seed.
     """
     table = pd.crosstab(sides["label"], sides["side"]).reindex(columns=list(SIDES), fill_value=0)
-    missing = int(kept["subject"].isna().sum())
-    known = NO_SUBJECTS if missing == len(kept) else SUBJECTS if missing == 0 else SOME_SUBJECTS
     return {
         "seed": split.seed,
         "shares": {"validation": split.validation, "test": split.test},
@@ -62,5 +67,5 @@ def summarise(kept: pd.DataFrame, sides: pd.DataFrame, split: Split) -> dict[str
         "classes": {str(label): {side: int(row[side]) for side in SIDES} for label, row in table.iterrows()},
         "without_class": len(kept) - len(sides),
         "groups": int(sides["group"].nunique()),
-        "subjects": known.format(missing=missing),
+        "subjects": said_of_subjects(int(kept["subject"].isna().sum()), len(kept)),
     }
