@@ -104,7 +104,10 @@ class Fitting(Section):
 class Train(Fitting):
     """The network trained from scratch."""
 
-    widths: Annotated[tuple[Count, ...], Field(strict=False, description="channels of each residual stage")]
+    widths: Annotated[
+        tuple[Annotated[int, Field(ge=2)], ...],
+        Field(strict=False, min_length=1, description="channels of each residual stage"),
+    ]
 
 
 class FineTune(Fitting):

@@ -31,9 +31,15 @@ def model(
     robust: float = 1.0,
     only: int | None = None,
     sure: float = 0.9,
+    rejected: int = 0,
 ) -> Contender:
     return Contender(
-        name, drawn, classes, answers(wrong, only=only, sure=sure), lambda rows: np.full(len(rows), robust)
+        name,
+        drawn,
+        classes,
+        answers(wrong, only=only, sure=sure),
+        np.arange(len(LABELS)) < rejected,
+        lambda rows: np.full(len(rows), robust),
     )
 
 
@@ -49,10 +55,27 @@ def test_a_clearly_better_model_is_promoted_and_the_figures_say_why() -> None:
     verdict = judge(model(4), model(60, name="version 1"), CELLS, REGISTER, EVALUATE)
     assert verdict.promote
     assert verdict.against == "version 1"
-    assert [condition.passed for condition in verdict.conditions] == [True, True, True]
+    assert [condition.passed for condition in verdict.conditions] == [True, True, True, True]
     gain = verdict.conditions[0]
     assert gain.low > 0 < gain.figure < gain.high
     assert f"{gain.figure:+.4f}" in verdict.reason
+
+
+def test_a_model_that_rejects_more_real_cells_does_not_promote() -> None:
+    champion = model(60, name="version 1", rejected=2)
+    assert judge(model(4, rejected=3), champion, CELLS, REGISTER, EVALUATE).promote
+    verdict = judge(model(4, rejected=40), champion, CELLS, REGISTER, EVALUATE)
+    assert not verdict.promote
+    assert "cells rejected, change +0.1583" in verdict.reason
+
+
+def test_a_few_patients_or_cells_decide_nothing() -> None:
+    for count in (1, 9):
+        few = HeldOut(LABELS, [str(index % count) for index in range(len(LABELS))], CLASSES)
+        for champion in (None, model(60, name="version 1")):
+            verdict = judge(model(4), champion, few, REGISTER, EVALUATE)
+            assert not verdict.promote
+            assert f"{count} independent test cells" in verdict.reason
 
 
 def test_a_gain_that_may_be_chance_does_not_promote() -> None:
@@ -70,14 +93,14 @@ def test_no_class_may_pay_for_the_others() -> None:
     champion = model(60, name="version 1", only=0)
     verdict = judge(model(20, only=2), champion, CELLS, REGISTER, EVALUATE)
     assert not verdict.promote
-    assert [condition.passed for condition in verdict.conditions] == [True, False, True]
+    assert [condition.passed for condition in verdict.conditions] == [True, False, True, True]
     assert "c changes worst" in verdict.conditions[1].meaning
 
 
 def test_a_model_that_is_far_too_sure_is_not_promoted() -> None:
     champion = model(60, name="version 1", sure=0.75)
     verdict = judge(model(10, sure=0.4), champion, CELLS, REGISTER, EVALUATE)
-    assert [condition.passed for condition in verdict.conditions] == [True, True, False]
+    assert [condition.passed for condition in verdict.conditions] == [True, True, False, True]
 
 
 def test_corrupted_cells_count_where_they_are_scored() -> None:

@@ -59,7 +59,9 @@ def scripted(model: ResolvedModel, name: str, read: object, *, seed: int) -> Con
     labels = np.array([info.classes.index(("ig", "platelet")[index % 2]) for index in range(CELLS)])
     labels[: int(info.recipe)] = 0
     probabilities = np.where(np.eye(8)[labels] > 0, 0.93, 0.01)
-    return Contender(name, info.drawn, info.classes, probabilities, lambda rows: np.ones(len(rows)))
+    return Contender(
+        name, info.drawn, info.classes, probabilities, np.zeros(CELLS, bool), lambda rows: np.ones(len(rows))
+    )
 
 
 def trained(workspace: Workspace, tiny_bundle: Path, wrong: int, *, drawn: bool = False) -> Path:

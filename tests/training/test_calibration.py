@@ -28,6 +28,14 @@ def test_a_fitted_temperature_stays_in_its_range_even_for_a_perfect_model() -> N
     assert 0.05 <= fit_temperature(logits, np.arange(30) % 3) <= 20
 
 
+@pytest.mark.parametrize("cells", [20, 60, 300])
+def test_where_no_answer_was_wrong_the_next_one_may_still_be(cells: int) -> None:
+    labels = np.arange(cells) % 8
+    logits = 4.0 * np.eye(8)[labels] + np.random.default_rng(1).normal(0, 0.2, (cells, 8))
+    confidence = softmax(logits, fit_temperature(logits, labels)).max(axis=1)
+    assert confidence.mean() == pytest.approx(1 - 1 / (cells + 1), abs=0.3 / cells)
+
+
 @settings(max_examples=30, deadline=None)
 @given(st.floats(0.05, 20), st.integers(0, 1000))
 def test_no_temperature_changes_an_answer(temperature: float, seed: int) -> None:

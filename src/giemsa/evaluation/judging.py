@@ -87,4 +87,7 @@ def choose(judgements: Sequence[Judgement]) -> Judgement:
     parameters wins.
     """
     candidates = [each for each in judgements if each.info.name != "frozen-head"] or list(judgements)
-    return min(candidates, key=lambda each: (each.validation_nll, each.info.parameters))
+    return min(
+        candidates,
+        key=lambda each: (np.nan_to_num(each.validation_nll, nan=np.inf), each.info.parameters),
+    )

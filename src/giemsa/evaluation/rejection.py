@@ -1,5 +1,6 @@
 """Tell pictures that are no blood cell, or none of a known kind, from those a model may judge."""
 
+import math
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -107,7 +108,7 @@ class Rejection:
             scores = self.scores(looks, logits, features)
             for name in sorted(self.thresholds, reverse=True):
                 limit = self.thresholds[name]
-                for row in np.flatnonzero(scores[name] > limit):
+                for row in np.flatnonzero(~(scores[name] <= limit)):  # what is no number is no cell either
                     reasons[row] = PHRASES[name].format(score=scores[name][row], limit=limit)
         return np.array([bool(reason) for reason in reasons], bool), tuple(reasons)
 
@@ -167,7 +168,7 @@ def calibrate(scores: Mapping[str, Array], false_rejection: float) -> dict[str, 
         lower = ordered[np.arange(len(values)), -1 - (most * claims).astype(int)]
         if (values > lower[:, None]).any(axis=0).sum() <= allowed:
             limits = lower
-    return {name: round(float(limit), 6) for name, limit in zip(scores, limits, strict=True)}
+    return {name: math.ceil(limit * 1e6) / 1e6 for name, limit in zip(scores, limits, strict=True)}
 
 
 def _allowed(n: int, share: float) -> int:

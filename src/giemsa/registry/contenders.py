@@ -35,5 +35,7 @@ def contender(model: ResolvedModel, name: str, read: Callable[[Image], Cells], *
         )
         return share
 
-    probabilities = scorer.score(cells.views).probabilities
-    return Contender(name, scorer.info.drawn, scorer.classes, probabilities, robustness)
+    scores = scorer.score(cells.views)
+    return Contender(
+        name, scorer.info.drawn, scorer.classes, scores.probabilities, scores.rejected, robustness
+    )

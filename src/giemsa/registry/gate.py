@@ -11,6 +11,7 @@ from giemsa.evaluation.intervals import Estimate, interval, resampled
 from giemsa.settings import Evaluate, Register
 
 MOST_CORRUPTED = 300  # cells, spread evenly: enough to show a change of two hundredths, in seconds
+LEAST_GROUPS = 10  # of test cells: fewer resample to an interval that says nothing
 GUESSER = "the majority-class guesser"
 
 
@@ -20,7 +21,7 @@ class HeldOut:
 
     Args:
         labels: true class indices, shape ``(n,)``.
-        groups: each cell's duplicate group, which is resampled as one.
+        groups: of each cell what stays together, copies and one subject's cells; resampled as one.
         classes: class names, by index.
     """
 
@@ -38,6 +39,7 @@ class Contender:
         drawn: trained on drawn cells, not real ones.
         classes: the classes it knows.
         probabilities: what it says about the test cells, shape ``(n, classes)``.
+        rejected: which of them it takes for no cells, shape ``(n,)``.
         robustness: gives, for rows of the test cells, the share of each one's corrupted pictures that it
             answers rightly; called only where it counts, since it takes time.
     """
@@ -46,6 +48,7 @@ class Contender:
     drawn: bool
     classes: tuple[str, ...]
     probabilities: NDArray[np.float64]
+    rejected: NDArray[np.bool_]
     robustness: Callable[[NDArray[np.integer]], NDArray[np.float64]]
 
 
@@ -80,6 +83,12 @@ def judge(
     A champion trained on drawn cells never stands in the way of a model trained on real ones, nor does a
     drawn-data model ever replace a real champion.
     """
+    if (count := len(set(cells.groups))) < LEAST_GROUPS:
+        reason = (
+            f"{count} independent test cells or patients cannot tell skill from luck, {LEAST_GROUPS} are the"
+            " least: bring in more images."
+        )
+        return Verdict(promote=False, against=champion.name if champion else GUESSER, reason=reason)
     if champion is None or (champion.drawn and not new.drawn):
         conditions = _over_guessing(new, cells, register, evaluate)
         verdict = _verdict(new, GUESSER, conditions)
@@ -116,12 +125,14 @@ def _over_champion(
         _recall(compared, register.max_recall_loss),
         _calibration(compared.gains["ece"]),
     )
+    rejection = _rejection(new, champion, cells, register, evaluate)
     if not evaluate.corruptions:
-        return conditions
+        return (*conditions, rejection)
     count = len(cells.labels)
     rows = np.linspace(0, count - 1, min(count, MOST_CORRUPTED)).astype(int)
     change = new.robustness(rows) - champion.robustness(rows)
-    return (*conditions, _robustness(change, [cells.groups[row] for row in rows], register, evaluate))
+    estimate = _mean_change(change, [cells.groups[row] for row in rows], register, evaluate)
+    return (*conditions, _robustness(estimate), rejection)
 
 
 def _gain(gain: Estimate, limit: float, against: str) -> Condition:
@@ -158,12 +169,29 @@ def _calibration(change: Estimate) -> Condition:
     )
 
 
-def _robustness(
-    change: NDArray[np.float64], groups: Sequence[str], register: Register, evaluate: Evaluate
+def _rejection(
+    new: Contender, champion: Contender, cells: HeldOut, register: Register, evaluate: Evaluate
 ) -> Condition:
+    change = new.rejected.astype(np.float64) - champion.rejected
+    estimate = _mean_change(change, cells.groups, register, evaluate)
+    return Condition(
+        "cells rejected, change",
+        *_rounded(estimate),
+        limit=0.0,
+        passed=estimate.low <= 0,
+        meaning="not significantly more of the real cells are rejected",
+    )
+
+
+def _mean_change(
+    change: NDArray[np.float64], groups: Sequence[str], register: Register, evaluate: Evaluate
+) -> Estimate:
     resamples = resampled(groups, resamples=evaluate.resamples, seed=evaluate.seed)
     draws = np.concatenate([weights @ change / weights.sum(axis=1) for weights in resamples])
-    estimate = interval(float(change.mean()), draws, register.confidence)
+    return interval(float(change.mean()), draws, register.confidence)
+
+
+def _robustness(estimate: Estimate) -> Condition:
     return Condition(
         "robustness change",
         *_rounded(estimate),

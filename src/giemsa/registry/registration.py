@@ -15,7 +15,7 @@ from giemsa.evaluation.comparison import Comparison, compare
 from giemsa.registry.connection import connect
 from giemsa.registry.contenders import contender
 from giemsa.registry.fingerprints import content_hash, fingerprint, git_commit
-from giemsa.registry.gate import Condition, HeldOut, Verdict, judge
+from giemsa.registry.gate import Condition, Contender, HeldOut, Verdict, judge
 from giemsa.registry.prediction import ResolvedModel
 from giemsa.registry.promotion import OvertakenError, move
 from giemsa.registry.versions import (
@@ -147,12 +147,18 @@ def _judged(
     if standing:
         model = resolve(f"{standing.name}/{standing.version}", workspace)
         old = contender(model, f"version {standing.version}", read, seed=evaluate.seed)
-    if old and old.classes == new.classes and np.array_equal(old.probabilities, new.probabilities):
+    if old and old.classes == new.classes and _equal(old, new):
         reason = f"The new model answers exactly as {old.name}, which stays champion; no version was added."
         return Verdict(True, old.name, reason), True
     cells = read(read_info(bundle).image)
     held_out = HeldOut(cells.labels(new.classes), cells.groups, new.classes)
     return judge(new, old, held_out, register, evaluate), False
+
+
+def _equal(one: Contender, other: Contender) -> bool:
+    """Say whether two models answer exactly alike, and reject the same cells."""
+    answers = ((each.probabilities, each.rejected) for each in (one, other))
+    return all(np.array_equal(first, second) for first, second in zip(*answers, strict=True))
 
 
 @dataclass(frozen=True)

@@ -36,7 +36,10 @@ def softmax(logits: NDArray[np.floating], temperature: float) -> NDArray[np.floa
 def fit_temperature(logits: NDArray[np.floating], labels: NDArray[np.integer]) -> float:
     """Find the temperature with the least negative log-likelihood (Guo et al. 2017, temperature scaling).
 
-    Dividing logits by one number changes no answer, only how confident it is.
+    Dividing logits by one number changes no answer, only how confident it is. Where every answer is right,
+    the likelihood grows without end as the temperature falls, whatever the chance of an error on the next
+    cell; one more cell, of which the network is as sure as of the middle one, then counts as wrong (after
+    Platt 1999, and Laplace's rule of succession: one error in n + 1).
 
     Args:
         logits: of cells that were not trained on, shape ``(n, classes)``.
@@ -45,6 +48,11 @@ def fit_temperature(logits: NDArray[np.floating], labels: NDArray[np.integer]) -
     Returns:
         A number in 0.05..20; above 1 where the network was too confident.
     """
+    if (logits.argmax(axis=1) == labels).all():
+        ranked = np.sort(logits, axis=1)
+        middle = np.argsort(ranked[:, -1] - ranked[:, -2])[len(logits) // 2]
+        logits = np.concatenate([logits, logits[middle : middle + 1]])
+        labels = np.append(labels, logits[middle].argsort()[-2])
     best = minimize_scalar(
         lambda log_temperature: negative_log_likelihood(logits, labels, float(np.exp(log_temperature))),
         bounds=tuple(np.log(TEMPERATURES)),
