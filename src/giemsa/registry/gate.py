@@ -83,12 +83,6 @@ def judge(
     A champion trained on drawn cells never stands in the way of a model trained on real ones, nor does a
     drawn-data model ever replace a real champion.
     """
-    if (count := len(set(cells.groups))) < LEAST_GROUPS:
-        reason = (
-            f"{count} independent test cells or patients cannot tell skill from luck, {LEAST_GROUPS} are the"
-            " least: bring in more images."
-        )
-        return Verdict(promote=False, against=champion.name if champion else GUESSER, reason=reason)
     if champion is None or (champion.drawn and not new.drawn):
         conditions = _over_guessing(new, cells, register, evaluate)
         verdict = _verdict(new, GUESSER, conditions)
@@ -113,7 +107,7 @@ def _over_guessing(
     most = np.bincount(cells.labels, minlength=len(cells.classes)).argmax()
     guesses = np.tile(np.eye(len(cells.classes))[most], (len(cells.labels), 1))
     compared = _compare(guesses, new.probabilities, cells, register, evaluate)
-    return (_gain(compared.gains["macro_f1"], 0.0, GUESSER),)
+    return (_gain(compared.gains["macro_f1"], 0.0, GUESSER), _independent(cells))
 
 
 def _over_champion(
@@ -125,14 +119,14 @@ def _over_champion(
         _recall(compared, register.max_recall_loss),
         _calibration(compared.gains["ece"]),
     )
-    rejection = _rejection(new, champion, cells, register, evaluate)
+    others = (_rejection(new, champion, cells, register, evaluate), _independent(cells))
     if not evaluate.corruptions:
-        return (*conditions, rejection)
+        return (*conditions, *others)
     count = len(cells.labels)
     rows = np.linspace(0, count - 1, min(count, MOST_CORRUPTED)).astype(int)
     change = new.robustness(rows) - champion.robustness(rows)
     estimate = _mean_change(change, [cells.groups[row] for row in rows], register, evaluate)
-    return (*conditions, _robustness(estimate), rejection)
+    return (*conditions, _robustness(estimate), *others)
 
 
 def _gain(gain: Estimate, limit: float, against: str) -> Condition:
@@ -142,6 +136,19 @@ def _gain(gain: Estimate, limit: float, against: str) -> Condition:
         limit=limit,
         passed=gain.low > limit,
         meaning=f"the whole interval of the macro-F1 gained over {against} lies above the limit",
+    )
+
+
+def _independent(cells: HeldOut) -> Condition:
+    count = float(len(set(cells.groups)))
+    return Condition(
+        "independent test cells",
+        figure=count,
+        low=count,
+        high=count,
+        limit=float(LEAST_GROUPS),
+        passed=count >= LEAST_GROUPS,
+        meaning="test cells, or patients where they are known, are enough to tell skill from luck",
     )
 
 
