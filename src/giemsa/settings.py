@@ -132,7 +132,7 @@ class Reject(Section):
 class Evaluate(Section):
     """How the test split is judged."""
 
-    resamples: Annotated[int, Field(ge=100, le=100_000, description="bootstrap, by duplicate group")]
+    resamples: Annotated[int, Field(ge=100, le=100_000, description="bootstrap, by what stays together")]
     confidence: Annotated[float, Field(gt=0.5, lt=1)]
     corruptions: Annotated[bool, Field(description="also score the corruption suite")]
     seed: Seed

@@ -102,10 +102,17 @@ def window(browser: Browser, address: str) -> Iterator[Page]:
 
 
 @pytest.fixture
-def counted(page: Page, address: str, project: Path) -> Page:
-    """The page after a folder of 20 cells and one broken file was chosen."""
+def met(page: Page, address: str) -> Page:
+    """The page after it was told which model answers."""
     page.goto(address)
     expect(page.locator("#model")).to_contain_text("models/cnn answers")
+    return page
+
+
+@pytest.fixture
+def counted(met: Page, project: Path) -> Page:
+    """The page after a folder of 20 cells and one broken file was chosen."""
+    page = met
     page.set_input_files("#images", sorted((project / "cells").iterdir()))
     expect(page.locator("#status")).to_have_text("21 of 21 images judged.", timeout=30_000)
     return page
@@ -122,11 +129,8 @@ def test_dropped_cells_are_counted_per_class(counted: Page) -> None:
     expect(counted.locator(".cell:visible .reason")).not_to_be_empty()
 
 
-def test_cells_that_a_failed_request_left_out_are_told_and_judged_again(
-    page: Page, address: str, project: Path
-) -> None:
-    page.goto(address)
-    expect(page.locator("#model")).to_contain_text("models/cnn answers")
+def test_cells_that_a_failed_request_left_out_are_told_and_judged_again(met: Page, project: Path) -> None:
+    page = met
     asked = iter((True, False))
     page.route("**/predict", lambda route: route.abort() if next(asked, False) else route.continue_())
     page.set_input_files("#images", sorted((project / "cells").iterdir()))
@@ -140,11 +144,8 @@ def test_cells_that_a_failed_request_left_out_are_told_and_judged_again(
     expect(page.locator("#again")).to_be_hidden()
 
 
-def test_an_answer_that_comes_after_starting_anew_counts_nowhere(
-    page: Page, address: str, project: Path
-) -> None:
-    page.goto(address)
-    expect(page.locator("#model")).to_contain_text("models/cnn answers")
+def test_an_answer_that_comes_after_starting_anew_counts_nowhere(met: Page, project: Path) -> None:
+    page = met
     held: list[Route] = []
 
     def hold_the_first(route: Route) -> None:

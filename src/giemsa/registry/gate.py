@@ -117,16 +117,36 @@ def _over_champion(
     conditions = (
         _gain(compared.gains["macro_f1"], register.min_gain, champion.name),
         _recall(compared, register.max_recall_loss),
-        _calibration(compared.gains["ece"]),
+        _not_worse(
+            "calibration error change",
+            compared.gains["ece"],
+            good=-1,
+            meaning="the calibration error (ECE) is not significantly larger",
+        ),
     )
-    others = (_rejection(new, champion, cells, register, evaluate), _independent(cells))
+    others = (
+        _not_worse(
+            "cells rejected, change",
+            _mean_change(
+                new.rejected.astype(np.float64) - champion.rejected, cells.groups, register, evaluate
+            ),
+            good=-1,
+            meaning="not significantly more of the real cells are rejected",
+        ),
+        _independent(cells),
+    )
     if not evaluate.corruptions:
         return (*conditions, *others)
     count = len(cells.labels)
     rows = np.linspace(0, count - 1, min(count, MOST_CORRUPTED)).astype(int)
     change = new.robustness(rows) - champion.robustness(rows)
-    estimate = _mean_change(change, [cells.groups[row] for row in rows], register, evaluate)
-    return (*conditions, _robustness(estimate), *others)
+    robustness = _not_worse(
+        "robustness change",
+        _mean_change(change, [cells.groups[row] for row in rows], register, evaluate),
+        good=1,
+        meaning="the accuracy on corrupted pictures is not significantly lower",
+    )
+    return (*conditions, robustness, *others)
 
 
 def _gain(gain: Estimate, limit: float, against: str) -> Condition:
@@ -166,28 +186,10 @@ def _recall(compared: Comparison, limit: float) -> Condition:
     )
 
 
-def _calibration(change: Estimate) -> Condition:
-    return Condition(
-        "calibration error change",
-        *_rounded(change),
-        limit=0.0,
-        passed=change.low <= 0,
-        meaning="the calibration error (ECE) is not significantly larger",
-    )
-
-
-def _rejection(
-    new: Contender, champion: Contender, cells: HeldOut, register: Register, evaluate: Evaluate
-) -> Condition:
-    change = new.rejected.astype(np.float64) - champion.rejected
-    estimate = _mean_change(change, cells.groups, register, evaluate)
-    return Condition(
-        "cells rejected, change",
-        *_rounded(estimate),
-        limit=0.0,
-        passed=estimate.low <= 0,
-        meaning="not significantly more of the real cells are rejected",
-    )
+def _not_worse(name: str, change: Estimate, *, good: int, meaning: str) -> Condition:
+    """Fail where the whole interval lies on the wrong side of 0; ``good`` is 1 or -1."""
+    passed = change.high >= 0 if good > 0 else change.low <= 0
+    return Condition(name, *_rounded(change), limit=0.0, passed=passed, meaning=meaning)
 
 
 def _mean_change(
@@ -196,16 +198,6 @@ def _mean_change(
     resamples = resampled(groups, resamples=evaluate.resamples, seed=evaluate.seed)
     draws = np.concatenate([weights @ change / weights.sum(axis=1) for weights in resamples])
     return interval(float(change.mean()), draws, register.confidence)
-
-
-def _robustness(estimate: Estimate) -> Condition:
-    return Condition(
-        "robustness change",
-        *_rounded(estimate),
-        limit=0.0,
-        passed=estimate.high >= 0,
-        meaning="the accuracy on corrupted pictures is not significantly lower",
-    )
 
 
 def _verdict(new: Contender, against: str, conditions: tuple[Condition, ...]) -> Verdict:
