@@ -72,9 +72,9 @@ def trained(workspace: Workspace, tiny_bundle: Path, wrong: int, *, drawn: bool 
     return folder
 
 
-def settled(workspace: Workspace, bundle: Path) -> Receipt:
+def settled(workspace: Workspace, bundle: Path, *, resamples: int = 200) -> Receipt:
     params: Params = load_params(workspace.params)
-    evaluate = params.evaluate.model_copy(update={"resamples": 200})
+    evaluate = params.evaluate.model_copy(update={"resamples": resamples})
     return settle(workspace, bundle, FIGURES, run_id=None, register=params.register_, evaluate=evaluate)
 
 
@@ -148,7 +148,24 @@ def test_a_rolled_back_model_does_not_come_back_by_itself(project: Workspace, ti
     settled(project, better)
     promotion.roll_back(project, NAME, "It misses blasts.")
     assert settled(project, better).decision == "challenger"
+    again = settled(project, better, resamples=300)
+    assert again.decision == "challenger"
+    assert "It misses blasts." in again.reason
     assert aliases(connect(project), NAME)["champion"] == "1"
+
+
+def test_what_a_person_promotes_again_is_a_champion_like_any_other(
+    project: Workspace, tiny_bundle: Path
+) -> None:
+    settled(project, trained(project, tiny_bundle, 40))
+    settled(project, trained(project, tiny_bundle, 20))
+    promotion.roll_back(project, NAME, "To see it again.")
+    move(project, NAME, action="promote", version="2", why="It was right.")
+    settled(project, trained(project, tiny_bundle, 2))
+    promotion.roll_back(project, NAME, "It misses blasts.")
+    move(project, NAME, action="promote", version="1", why="By hand.")
+    receipt = settled(project, trained(project, tiny_bundle, 20), resamples=300)
+    assert (receipt.version, receipt.decision) == ("2", "champion")
 
 
 def test_who_became_champion_during_the_judging_is_faced_too(

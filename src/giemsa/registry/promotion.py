@@ -120,6 +120,14 @@ def roll_back(workspace: Workspace, name: str, why: str) -> Move:
     return move(workspace, name, action="rollback", version=stood[-1], why=why, against=champion)
 
 
+def withdrawn(workspace: Workspace, name: str, version: str) -> str | None:
+    """Give the reason for which a person rolled ``version`` back, where that was the last word on it."""
+    for entry in reversed(history(workspace, name)):
+        if entry.action != "challenge" and version in (entry.version, entry.before):
+            return entry.why if entry.action == "rollback" and entry.before == version else None
+    return None
+
+
 def _enter(client: "MlflowClient", name: str, entries: list[Move], entry: Move) -> Move:
     number = len(entries) + 1
     before = aliases(client, name).get(CHAMPION, "")

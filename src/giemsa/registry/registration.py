@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,7 +17,7 @@ from giemsa.registry.contenders import contender
 from giemsa.registry.fingerprints import content_hash, fingerprint, git_commit
 from giemsa.registry.gate import Condition, Contender, HeldOut, Verdict, judge
 from giemsa.registry.prediction import ResolvedModel
-from giemsa.registry.promotion import OvertakenError, move
+from giemsa.registry.promotion import OvertakenError, move, withdrawn
 from giemsa.registry.versions import (
     CHALLENGER,
     CHAMPION,
@@ -111,6 +111,13 @@ def settle(
             verdict, equal = _judged(workspace, bundle, standing, register, evaluate)
             if standing and equal:
                 return _receipt(client, standing, verdict, tags)
+            why = withdrawn(workspace, register.model, str(known.version)) if known else None
+            if known and why is not None:
+                reason = (
+                    f'Version {known.version} was rolled back ("{why}"): only a person makes it champion '
+                    f'again, with "giemsa models promote {known.version}".'
+                )
+                verdict = replace(verdict, promote=False, reason=reason)
             facts = {**tags, FIGURES: json.dumps(figures), **_git(workspace)}
             known = register_version(workspace, bundle, name=register.model, run_id=run_id, tags=facts)
             judged = _Recorded(verdict, before)
