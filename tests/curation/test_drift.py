@@ -58,6 +58,13 @@ def test_darker_images_have_drifted_and_only_in_that() -> None:
     assert [name for name, shift in found.items() if shift.drifted] == ["brightness"]
 
 
+@pytest.mark.parametrize("moved", [-0.2, 0.2])
+def test_leaving_a_value_that_all_had_is_drift_either_way(moved: float) -> None:
+    grey = images(1000, 1).assign(saturation=0.5)
+    assert not by_name(shifts(grey, images(60, 2).assign(saturation=0.5), WATCH))["saturation"].drifted
+    assert by_name(shifts(grey, images(60, 2).assign(saturation=0.5 + moved), WATCH))["saturation"].drifted
+
+
 def test_another_mixture_of_classes_is_drift() -> None:
     new = images(100, 2).assign(predicted=["platelet"] * 95 + ["monocyte"] * 5)
     assert by_name(shifts(images(1000, 1), new, WATCH))["predicted"].drifted

@@ -145,6 +145,17 @@ def test_a_class_with_three_kept_cells_is_on_every_side(kept: list[bool]) -> Non
     assert set(sides(cells).values()) == set(SIDES)
 
 
+@given(st.lists(st.booleans(), max_size=40), st.integers(1, 2), st.integers(0, 99))
+@settings(deadline=None, max_examples=60)
+def test_a_class_of_one_or_two_kept_cells_is_trained_on_before_it_is_tested(
+    dropped: list[bool], left: int, seed: int
+) -> None:
+    cells = [Cell("ig", row, kept=False) for row in range(len(dropped))]
+    cells += [Cell("ig", 100 + row, batch=1 + row) for row in range(left)]
+    found = sides(cells, SPLIT.model_copy(update={"seed": seed}))
+    assert set(found.values()) == set(SIDES[:left])
+
+
 def test_a_small_class_that_was_filled_up_stays_as_it_is_when_it_grows() -> None:
     for seed in range(20):
         split = SPLIT.model_copy(update={"seed": seed})

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from giemsa.data.curated import write_curated, write_splits
+from giemsa.data.curated import read_splits, write_curated, write_splits
 from giemsa.errors import CheckFailedError, UsageError
 from giemsa.evaluation.scoring import Scorer
 from giemsa.settings import FineTune, Image, Reject, Train
@@ -78,6 +78,15 @@ def _project(root: Path, *, drawn: bool = True) -> Workspace:
     sides["side"] = ["train"] * 48 + ["validation"] * 27 + ["test"] * 15
     write_splits(workspace.splits, sides)
     return workspace
+
+
+def test_a_class_that_no_cell_teaches_is_named(tmp_path: Path) -> None:
+    workspace = _project(tmp_path)
+    sides = read_splits(workspace.splits)
+    taught = (sides["side"] == "train") & (sides["label"] == min(COLOURS))
+    write_splits(workspace.splits, sides.assign(side=sides["side"].mask(taught, "test")))
+    with pytest.raises(CheckFailedError, match=f"No cell to learn {min(COLOURS)} from"):
+        train.run(workspace, image=IMAGE, train=TRAIN, reject=REJECT)
 
 
 def _files(folder: Path) -> dict[str, bytes]:

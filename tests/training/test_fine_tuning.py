@@ -93,3 +93,9 @@ def test_frozen_layers_are_counted_from_the_input() -> None:
     freeze(network, 4)
     assert 0 < len(network.trainable_variables) < everything
     assert network.trainable_variables[-1].path == "scores/bias"
+
+
+def test_freezing_everything_is_one_sentence() -> None:
+    network = small_network()
+    with pytest.raises(UsageError, match="frozen_layers is 99"):
+        freeze(network, 99)

@@ -12,14 +12,13 @@ import numpy as np
 from giemsa.curation.components import components
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     import pandas as pd
 
     from giemsa.settings import Split
 
 SIDES = ("train", "validation", "test")
-LEAST_GROUPS = len(SIDES)  # a class with fewer cannot be on every side
 
 
 def assign_sides(
@@ -142,33 +141,37 @@ def _moved_for_small_classes(
 ) -> Iterator[tuple[str, str]]:
     """Fill the sides that a small class lacks because of what was dropped; yields the groups that move.
 
-    This looks only at the batches with which the class first had enough groups, and moves only what the last
-    of them brought, so that neither older nor later cells are touched.
+    A class of one group is to be trained on, one of two to be validated too, one of three to be everywhere.
+    This looks at the batches that brought the class its first three groups, one after the other, and moves
+    only what the last of them brought, so that neither older nor later cells are touched.
     """
     arrived = rows.groupby(["label", "group"])["batch_order"].min().reset_index()
     for label, groups in arrived.groupby("label"):
-        if len(groups) < LEAST_GROUPS:
-            continue
-        until = np.sort(groups["batch_order"].to_numpy(np.int64))[LEAST_GROUPS - 1]
-        early = rows[rows["batch_order"] <= until]
-        sizes = early.loc[early["label"] == label, "group"].value_counts()
-        held = {group: sides[group] for group in sizes.index.tolist()}
-        if set(held.values()) == set(SIDES):
-            continue
-        others = set(early.loc[early["label"] != label, "group"])
-        newest = set(groups.loc[groups["batch_order"] == until, "group"]) - others
-        ranks = {group: (int(sizes[group]), _digest(seed, group)) for group in newest}
-        yield from _moved(held, ranks)
+        first = np.sort(groups["batch_order"].to_numpy(np.int64))[: len(SIDES)]
+        moved: dict[str, str] = {}
+        for until in np.unique(first):
+            early = rows[rows["batch_order"] <= until]
+            sizes = early.loc[early["label"] == label, "group"].value_counts()
+            held = {group: moved.get(group, sides[group]) for group in sizes.index.tolist()}
+            others = set(early.loc[early["label"] != label, "group"])
+            newest = set(groups.loc[groups["batch_order"] == until, "group"]) - others
+            ranks = {group: (int(sizes[group]), _digest(seed, group)) for group in newest}
+            moved |= _moved(held, ranks, SIDES[: np.count_nonzero(first <= until)])
+        yield from moved.items()
 
 
-def _moved(sides: Mapping[str, str], ranks: Mapping[str, tuple[int, str]]) -> Iterator[tuple[str, str]]:
+def _moved(
+    sides: Mapping[str, str], ranks: Mapping[str, tuple[int, str]], wanted: Sequence[str]
+) -> dict[str, str]:
     """Move the first-ranked groups of the fullest sides to the empty ones; only what has a rank may move."""
     full = Counter(sides.values())
-    waiting = dict(ranks)
-    for empty in (side for side in SIDES if not full[side]):
-        movable = [group for group in waiting if full[sides[group]] > 1]
+    moved: dict[str, str] = {}
+    for empty in (side for side in wanted if not full[side]):
+        spare = [side for side, count in full.items() if count > (side in wanted)]
+        movable = [group for group in ranks if group not in moved and sides[group] in spare]
         if movable:
-            group = min(movable, key=lambda group: (-full[sides[group]], waiting[group]))
+            group = min(movable, key=lambda group: (-full[sides[group]], ranks[group]))
             full[sides[group]] -= 1
-            del waiting[group]
-            yield group, empty
+            full[empty] += 1
+            moved[group] = empty
+    return moved

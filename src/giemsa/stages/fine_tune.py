@@ -32,11 +32,13 @@ def run(
 
     Raises:
         CheckFailedError: if a side of the split holds no cell.
-        UsageError: if there are no curated cells, no pretrained weights to be had, or MLflow is not there.
+        UsageError: if there are no curated cells, no pretrained weights to be had, no layer to be trained, or
+            MLflow is not there.
     """
     lesson = read_lesson(workspace, image)
     make_reproducible(fine_tune.seed)
     network, origin, epochs = _start(workspace, lesson, image, fine_tune)
+    freeze(network, fine_tune.frozen_layers)  # the head below is trained apart from it
     facts = {"family": "mobilenet", "weights": origin.sentence, "pretrained": origin.pretrained}
 
     def describing(name: str, recipe: str, trainers: int = 1) -> BundleInfo:
@@ -53,7 +55,6 @@ def run(
     info = describing(
         TUNED, f"{fine_tune.backbone}, head, then {layers}, {epochs} epochs at most", compute.trainers
     )
-    freeze(network, fine_tune.frozen_layers)
     with training_run(workspace, info) as live:
         phases = [Phase("all", epochs, image.size)]
         told = _telling(TUNED, live)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from giemsa.errors import CheckFailedError
 from giemsa.evaluation.cells import read_side
 from giemsa.evaluation.finishing import finish
 from giemsa.progress import say
@@ -42,6 +43,9 @@ def read_lesson(workspace: Workspace, image: Image) -> Lesson:
     """
     train, validation = read_side(workspace, "train", image), read_side(workspace, "validation", image)
     classes = tuple(sorted(set(train.names)))
+    if unseen := sorted(set(validation.names) - set(classes)):
+        message = f'No cell to learn {", ".join(unseen)} from: bring in more of them with "giemsa ingest".'
+        raise CheckFailedError(message)
     return Lesson(
         classes,
         Labelled(train.views, train.labels(classes), len(classes)),

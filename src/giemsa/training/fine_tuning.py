@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from giemsa.errors import UsageError
 from giemsa.settings import FineTune
 from giemsa.training.batches import Labelled
 from giemsa.training.bundle import Epoch
@@ -39,7 +40,16 @@ def pretrain(network: Any, backbone: str, folder: Path) -> Origin:
 
 
 def freeze(network: Any, layers: int) -> None:
-    """Keep the first ``layers`` layers as they are."""
+    """Keep the first ``layers`` layers as they are.
+
+    Raises:
+        UsageError: if none is left to train.
+    """
+    if layers >= len(network.layers):
+        message = (
+            f"fine_tune.frozen_layers is {layers}, but the network has {len(network.layers)} layers in all."
+        )
+        raise UsageError(message)
     for layer in network.layers[:layers]:
         layer.trainable = False
 
