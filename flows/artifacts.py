@@ -69,7 +69,7 @@ def _publish_evaluation(workspace: Workspace) -> None:
     _show(
         confusion,
         "confusion",
-        "Confusion matrices of the CNN and of the network before and after fine-tuning.",
+        "Confusion matrices of every model, the network before and after fine-tuning among them.",
     )
 
 
@@ -79,7 +79,8 @@ def _publish_promotion(workspace: Workspace) -> None:
         return
     conditions = [{key: _short(value) for key, value in each.items()} for each in receipt["conditions"]]
     text = (
-        f"## Version {receipt['version']}: {receipt['decision']}\n\n{receipt['reason']}\n\n{links(workspace)}"
+        f"## The gate's decision: version {receipt['version']}, {receipt['decision']}\n\n"
+        f"{receipt['reason']}\n\n{links(workspace)}"
     )
     create_markdown_artifact(text, key="decision", description="Was the new model promoted, and why.")
     if conditions:

@@ -8,6 +8,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedSeq
 
 from giemsa.data.folders import holds_images
+from giemsa.data.versioning import check_present
 from giemsa.errors import UsageError
 from giemsa.settings import Params, load_params
 from giemsa.workspace import Workspace, whole
@@ -19,7 +20,8 @@ def images_of(source: str, workspace: Workspace) -> str | None:
     """Name what new images are taken from: ``source``, else the inbox where it holds images.
 
     Raises:
-        UsageError: if ``source`` is a path that does not exist, or if there were never any images.
+        UsageError: if ``source`` is a path that does not exist, if there were never any images, or if those
+            that there are have to be fetched first.
     """
     if source:
         name = source.partition(":")[0]
@@ -27,6 +29,7 @@ def images_of(source: str, workspace: Workspace) -> str | None:
             return source
         message = f"{source} does not exist: give a folder, a .zip, an .npz, bloodmnist or demo."
         raise UsageError(message)
+    check_present(workspace.raw)
     inbox = workspace.inbox
     if holds_images(inbox):
         return str(inbox)

@@ -8,8 +8,6 @@ from datetime import datetime
 from flows.services import POOL, services, settings
 from giemsa.workspace import find_workspace
 
-PLANNED = 3
-
 
 def lines() -> Iterator[str]:
     """Give one line for each thing that runs or should."""
@@ -43,8 +41,11 @@ def _work() -> Iterator[str]:
             since = _local(run.start_time or run.expected_start_time)
             yield f"running  {flows[run.flow_id]} {run.name} ({run.state_name}) since {since}: {run.id}"
         order = FlowRunSort.EXPECTED_START_TIME_ASC
-        for run in client.read_flow_runs(flow_run_filter=chosen("SCHEDULED"), sort=order, limit=PLANNED):
-            yield f"planned  {flows[run.flow_id]} at {_local(run.expected_start_time)}"
+        told = set()
+        for run in client.read_flow_runs(flow_run_filter=chosen("SCHEDULED"), sort=order):
+            if run.flow_id not in told:  # the next one of each
+                told.add(run.flow_id)
+                yield f"planned  {flows[run.flow_id]} at {_local(run.expected_start_time)}"
 
 
 def _local(moment: datetime | None) -> str:

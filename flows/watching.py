@@ -1,6 +1,7 @@
 """The ``watch`` flow: a cheap, frequent look at whether there is reason to retrain, and which."""
 
 import json
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -22,6 +23,8 @@ from giemsa.settings import Watch, load_params
 from giemsa.workspace import find_workspace
 
 HOUR_S = 3600
+NEW_IMAGES, DRIFT = "new-images", "drift"
+OF_IMAGES = {NEW_IMAGES, DRIFT}
 
 
 @flow(
@@ -48,10 +51,18 @@ def watch() -> State[None]:
     found = reasons(report, load_params(workspace.params).watch, datetime.now(UTC))
     if not found:
         return Completed(message=f"No reason to retrain; {report['new']:,} new images wait in the inbox.")
-    # The same reason is acted upon once: without the key, a retraining that fails would start over and over.
-    key = " ".join([*found, report["digest"]])
+    key = key_of(found, report)
     run_deployment(f"retrain/{DEPLOYMENT}", timeout=0, idempotency_key=key, as_subflow=False)
     return Completed(message=f"A retraining looks after this: {' '.join(found.values())}")
+
+
+def key_of(found: Mapping[str, str], report: Mapping[str, Any]) -> str:
+    """Name what is acted upon once: without it, a retraining that fails would start over and over.
+
+    Reasons that lie in the images are news with every new image; the champion's age is not.
+    """
+    of_images = [report["digest"]] if OF_IMAGES & found.keys() else []
+    return " ".join([*found, *of_images])
 
 
 def reasons(report: dict[str, Any], watch: Watch, now: datetime) -> dict[str, str]:
@@ -64,10 +75,10 @@ def reasons(report: dict[str, Any], watch: Watch, now: datetime) -> dict[str, st
     """
     found = {}
     if report["new"] >= watch.new_images:
-        found["new-images"] = f"{report['new']:,} new images wait ({watch.new_images:,} are enough)."
+        found[NEW_IMAGES] = f"{report['new']:,} new images wait ({watch.new_images:,} are enough)."
     if drifted := [shift for shift in report["shifts"] if shift["drifted"]]:
         names = ", ".join(f"{shift['name']} (PSI {shift['psi']:.2f})" for shift in drifted)
-        found["drift"] = f"New images differ from the champion's training data in {names}."
+        found[DRIFT] = f"New images differ from the cells to train on in {names}."
     champion = report["champion"]
     if champion and champion["since"]:
         age = now - datetime.fromisoformat(champion["since"])

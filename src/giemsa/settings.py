@@ -141,7 +141,7 @@ class Evaluate(Section):
 class Register(Section):
     """What a new model must show before it becomes champion."""
 
-    model: Annotated[str, Field(min_length=1)]
+    model: Annotated[str, Field(pattern=r"^\w[\w .-]*$", description="the registered model's name")]
     min_gain: Annotated[float, Field(ge=0, description="macro-F1 above the champion's")]
     confidence: Annotated[float, Field(gt=0.5, lt=1)]
     max_recall_loss: Annotated[Fraction, Field(description="largest drop allowed in any one class")]

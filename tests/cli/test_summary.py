@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 
 from giemsa.cli.app import app
 from giemsa.errors import UsageError
+from giemsa.registry.connection import connect
 from giemsa.workspace import Workspace
 
 PARAMS = Path(__file__).parents[2] / "params.yaml"
@@ -71,6 +72,17 @@ def test_it_says_what_was_dropped_how_good_the_models_are_and_what_was_registere
         "reports/evaluation/report.html",
     ):
         assert piece in said
+
+
+def test_a_champion_made_since_is_named(project: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    client = connect(project)
+    client.create_registered_model("blood-cell-classifier")
+    for number in ("1", "2", "3"):
+        client.create_model_version("blood-cell-classifier", project.root.as_uri())
+        client.set_registered_model_alias("blood-cell-classifier", "champion", number)
+        said = " ".join(CliRunner().invoke(app, ["summary"], catch_exceptions=False).stdout.split())
+        assert ("Since then version 3 became champion" in said) == (number == "3")
 
 
 def test_before_the_first_run_it_names_the_command_to_run(project: Workspace) -> None:

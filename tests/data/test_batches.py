@@ -4,6 +4,7 @@ import errno
 import hashlib
 import io
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -85,6 +86,19 @@ def test_the_same_source_gives_the_same_bytes(tmp_path: Path) -> None:
     for folder in ("one", "two"):
         bring(tmp_path / folder / "raw", cells("ig/a.png", "platelet/b.png"))
     assert contents(tmp_path / "one") == contents(tmp_path / "two")
+
+
+def test_a_batch_that_was_taken_away_takes_its_place_again(raw: Path) -> None:
+    orders = {}
+    for name in ("march", "april", "may"):
+        bring(raw, cells(f"ig/{name}.png"), name=name)
+        orders[name] = len(orders) + 1
+    shutil.rmtree(raw / "march")
+    for name in ("march", "june"):
+        source = Pictures(cells(f"ig/{name}.png", f"ig/{name}-2.png"), name)
+        bring_in(source, raw, batch=None, measure=unmeasured, formerly=orders)
+    found = {record["batch"][0].as_py(): record["batch_order"][0].as_py() for record in read_records(raw)}
+    assert found == {"march": 1, "april": 2, "may": 3, "june": 4}
 
 
 def test_the_same_source_twice_adds_nothing_and_is_not_read_again(raw: Path) -> None:

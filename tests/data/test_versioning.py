@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from giemsa.data.batches import bring_in
-from giemsa.data.versioning import add_to_dvc
+from giemsa.data.versioning import add_to_dvc, check_present
 from giemsa.errors import UsageError
 from tests.data.pictures import Pictures, cells, unmeasured
 
@@ -58,6 +58,16 @@ def test_batches_are_added_once_and_again_when_one_is_new(
     bring_in(Pictures(cells("ig/c.png"), name="april"), raw, batch=None, measure=unmeasured)
     add_to_dvc(raw, dvc_root)
     assert added == [["dvc", "add", "data/raw"]]
+
+
+def test_batches_that_were_not_fetched_are_not_taken_for_none(root: Path) -> None:
+    raw = root / "data/raw"
+    check_present(root / "elsewhere/raw")
+    (root / "data/raw.dvc").touch()
+    check_present(raw)
+    raw.rename(root / "away")
+    with pytest.raises(UsageError, match='fetch it with "dvc pull" first'):
+        check_present(raw)
 
 
 def test_what_dvc_refuses_is_one_sentence_with_the_mend(dvc_root: Path) -> None:

@@ -78,4 +78,5 @@ def cells(labels: NDArray[np.int64], views: NDArray[np.uint8]) -> Cells:
     """The same cells as one side of a split."""
     paths = tuple(f"one/{row}.png" for row in range(len(labels)))
     names = tuple(CLASSES[label] for label in labels)
-    return Cells(paths, names, paths, views, subjects=NO_SUBJECTS, drawn=True)
+    contents = tuple(f"{row:064x}" for row in range(len(labels)))
+    return Cells(paths, names, paths, contents, views, subjects=NO_SUBJECTS, drawn=True)

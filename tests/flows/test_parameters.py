@@ -75,6 +75,13 @@ def test_without_any_image_ever_a_person_is_told_where_to_put_some(tmp_path: Pat
         images_of("", Workspace(tmp_path))
 
 
+def test_a_clone_without_its_images_is_told_to_fetch_them(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "raw.dvc").touch()
+    with pytest.raises(UsageError, match="dvc pull"):
+        images_of("", Workspace(tmp_path))
+
+
 def test_a_source_that_is_not_there_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="nowhere does not exist"):
         images_of("nowhere", Workspace(tmp_path))

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from flows.watching import reasons
+from flows.watching import key_of, reasons
 from giemsa.settings import Watch
 
 WATCH = Watch(new_images=200, max_age_days=90.0, drift_images=50, psi=0.2, significance=0.01)
@@ -29,7 +29,7 @@ def test_drift_is_a_reason_that_names_what_moved() -> None:
         {"name": "contrast", "psi": 0.1, "p_value": 0.4, "drifted": False},
     ]
     found = reasons(report(new=60, shifts=shifts), WATCH, NOW)
-    assert found == {"drift": "New images differ from the champion's training data in brightness (PSI 0.50)."}
+    assert found == {"drift": "New images differ from the cells to train on in brightness (PSI 0.50)."}
 
 
 def test_a_champion_ages_and_says_so_once_in_each_period() -> None:
@@ -40,3 +40,10 @@ def test_a_champion_ages_and_says_so_once_in_each_period() -> None:
     assert aged(89) == {}
     assert aged(91) == {"champion-3-1": "Version 3 has been champion for 91 days."}
     assert list(aged(91)) == list(aged(170)) != list(aged(185))
+
+
+def test_new_images_are_acted_upon_once_and_do_not_make_an_old_champion_older() -> None:
+    waiting, others = ({"new-images": "…", "champion-3-1": "…"}, {"champion-3-1": "…"})
+    assert key_of(waiting, report(digest="a")) == key_of(waiting, report(digest="a"))
+    assert key_of(waiting, report(digest="a")) != key_of(waiting, report(digest="b"))
+    assert key_of(others, report(digest="a")) == key_of(others, report(digest="b"))

@@ -4,6 +4,7 @@ import csv
 import hashlib
 import json
 import shutil
+import subprocess
 from pathlib import Path
 
 import pandas as pd
@@ -19,6 +20,7 @@ from giemsa.registry.fingerprints import content_hash
 from giemsa.registry.lineage import trace
 from giemsa.registry.promotion import move
 from giemsa.registry.versions import register_version
+from giemsa.training.bundle import write_seen
 from giemsa.workspace import Workspace
 
 NAME = "blood-cell-classifier"
@@ -27,6 +29,7 @@ NAME = "blood-cell-classifier"
 @pytest.fixture
 def project(workspace: Workspace, project_params: Path, picture: bytes, tiny_bundle: Path) -> Workspace:
     shutil.copy(project_params, workspace.params)
+    bundle = shutil.copytree(tiny_bundle, workspace.root / "trained")
     row = {
         "path": "first/ig/1.png",
         "label": "ig",
@@ -52,8 +55,10 @@ def project(workspace: Workspace, project_params: Path, picture: bytes, tiny_bun
         "trained_model": "cnn<b>",
     }
     for fingerprint in ("f00d", "beef"):
+        if fingerprint == "beef":
+            write_seen(bundle, [row["sha256"]])
         facts = {**tags, "fingerprint": fingerprint}
-        register_version(workspace, tiny_bundle, name=NAME, run_id=None, tags=facts)
+        register_version(workspace, bundle, name=NAME, run_id=None, tags=facts)
     move(workspace, NAME, action="promote", version="1", why="It <i>is</i> better.")
     return workspace
 
@@ -64,12 +69,31 @@ def test_a_version_names_commit_data_and_how_to_bring_them_back(project: Workspa
     assert facts["commit"] == "abc with uncommitted changes"
     assert facts["verdict"] == "It is better."
     assert "as they stand (1 test)" in facts["its data"]
-    data = content_hash(project.curated)
+
+
+def test_a_version_of_a_changed_tree_is_brought_back_by_the_commit_that_names_its_data(
+    project: Workspace,
+) -> None:
+    tags = trace("champion", project)
+    lost = "no commit names them"
     write_splits(project.splits, pd.DataFrame({"path": [], "label": [], "group": [], "side": []}, dtype=str))
-    searched = f"git checkout $(git log -S {data} --format=%h -- dvc.lock | tail -1) && dvc pull"
-    assert trace("champion", project)["its data"] == searched
-    shutil.rmtree(project.curated)
-    assert trace("champion", project)["its data"] == searched
+    assert lost in trace("champion", project)["its data"]
+
+    def git(*arguments: str) -> str:
+        who = ["-c", "user.name=Ada", "-c", "user.email=ada@example.org"]
+        done = subprocess.run(
+            ["git", *who, *arguments], cwd=project.root, check=True, capture_output=True, text=True
+        )
+        return done.stdout.strip()
+
+    git("init", "-q")
+    for splits in ("another split", tags["splits"]):
+        (project.root / "dvc.lock").write_text(f"{tags['data']} {splits}")
+        git("add", "dvc.lock")
+        assert lost in trace("champion", project)["its data"]
+        git("commit", "-qm", splits)
+    commit = git("rev-parse", "--short", "HEAD")
+    assert trace("champion", project)["its data"] == f"git checkout {commit} && dvc pull"
 
 
 def test_a_version_of_a_clean_commit_is_brought_back_by_it(project: Workspace) -> None:
@@ -79,9 +103,12 @@ def test_a_version_of_a_clean_commit_is_brought_back_by_it(project: Workspace) -
 
 
 def test_predictions_lead_to_the_version_that_made_them(project: Workspace, tmp_path: Path) -> None:
-    schema = pa.schema([("path", pa.string())], metadata={"model": f"{NAME}/2", "data": "x"})
-    pq.write_table(pa.table({"path": ["a"]}, schema=schema), tmp_path / "p.parquet")
-    assert trace(str(tmp_path / "p.parquet"), project)["model"] == f"{NAME}/2"
+    for data in (content_hash(project.curated), "other"):
+        schema = pa.schema([("path", pa.string())], metadata={"model": f"{NAME}/2", "data": data})
+        pq.write_table(pa.table({"path": ["a"]}, schema=schema), tmp_path / "p.parquet")
+        facts = trace(str(tmp_path / "p.parquet"), project)
+        assert facts["model"] == f"{NAME}/2"
+        assert ("not this one" in facts) == (data == "other")
 
 
 def test_a_table_of_something_else_is_one_sentence(project: Workspace, tmp_path: Path) -> None:
@@ -109,7 +136,16 @@ def test_an_image_leads_to_its_side_its_correction_and_the_versions(
     facts = trace(str(tmp_path / "cell.png"), project)
     assert (facts["side"], facts["batch"], facts["label"]) == ("test", "first", "ig")
     assert facts["corrected"] == "from ig to monocyte by Ada, 2026-01-01"
-    assert facts["versions trained on these data"] == f"{NAME}/1, {NAME}/2"
+    assert facts["versions that learned from it"] == f"{NAME}/2"
+
+
+def test_a_withdrawn_image_still_leads_to_the_versions_that_learned_from_it(
+    project: Workspace, picture: bytes, tmp_path: Path
+) -> None:
+    (tmp_path / "cell.png").write_bytes(picture)
+    shutil.rmtree(project.curated)
+    facts = trace(str(tmp_path / "cell.png"), project)
+    assert facts["versions that learned from it"] == f"{NAME}/2"
 
 
 def test_an_unknown_image_is_one_sentence(project: Workspace, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,16 +11,18 @@ import pandas as pd
 import pytest
 
 from giemsa.data.curated import write_curated, write_splits
+from giemsa.errors import CheckFailedError
+from giemsa.evaluation.cells import Cells
 from giemsa.registry import promotion, registration
 from giemsa.registry.connection import connect
 from giemsa.registry.fingerprints import content_hash
 from giemsa.registry.gate import Contender, Verdict, judge
 from giemsa.registry.prediction import ResolvedModel
 from giemsa.registry.promotion import history, move
-from giemsa.registry.registration import Receipt, settle
+from giemsa.registry.registration import Receipt, compare_models, settle
 from giemsa.registry.versions import aliases, versions
-from giemsa.settings import Params, load_params
-from giemsa.training.bundle import read_info, write_info
+from giemsa.settings import Image, Params, load_params
+from giemsa.training.bundle import read_info, write_info, write_seen
 from giemsa.workspace import Workspace
 
 NAME = "blood-cell-classifier"
@@ -42,7 +45,7 @@ def project(
             "batch": "first",
             "batch_order": 1,
             "drawn": False,
-            "sha256": "0" * 64,
+            "sha256": f"{index:064x}",
             "image": picture,
         }
         for index in range(CELLS)
@@ -53,15 +56,15 @@ def project(
     return workspace
 
 
-def scripted(model: ResolvedModel, name: str, read: object, *, seed: int) -> Contender:
-    del read, seed
+def scripted(model: ResolvedModel, name: str, read: Callable[[Image], Cells], *, seed: int) -> Contender:
+    del seed
     info = read_info(model.bundle)
-    labels = np.array([info.classes.index(("ig", "platelet")[index % 2]) for index in range(CELLS)])
-    labels[: int(info.recipe)] = 0
+    cells = read(info.image)
+    labels = cells.labels(info.classes)
+    labels[[int(content, 16) < int(info.recipe) for content in cells.contents]] = 0
     probabilities = np.where(np.eye(8)[labels] > 0, 0.93, 0.01)
-    return Contender(
-        name, info.drawn, info.classes, probabilities, np.zeros(CELLS, bool), lambda rows: np.ones(len(rows))
-    )
+    accepted = np.zeros(len(labels), bool)
+    return Contender(name, info.drawn, info.classes, probabilities, accepted, lambda rows: np.ones(len(rows)))
 
 
 def trained(workspace: Workspace, tiny_bundle: Path, wrong: int, *, drawn: bool = False) -> Path:
@@ -184,6 +187,31 @@ def test_who_became_champion_during_the_judging_is_faced_too(
     receipt = settled(project, trained(project, tiny_bundle, 20))
     assert (receipt.version, receipt.decision, receipt.against) == ("3", "challenger", "version 2")
     assert aliases(connect(project), NAME) == {"champion": "2", "challenger": "3"}
+
+
+def test_a_champion_is_not_judged_by_cells_that_it_learned_from(
+    project: Workspace, tiny_bundle: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    champion = trained(project, tiny_bundle, 40)
+    write_seen(champion, (f"{index:064x}" for index in range(39)))
+    settled(project, champion)
+    receipt = settled(project, trained(project, tiny_bundle, 2))
+    assert (receipt.version, receipt.decision) == ("2", "challenger")  # better on those 39 and one other
+    assert next(each for each in receipt.conditions if each.name == "independent test cells").figure == 121
+    assert "39 of 160 test cells were learned from" in capsys.readouterr().err
+
+
+def test_a_champion_that_learned_from_every_test_cell_is_for_a_person_to_judge(
+    project: Workspace, tiny_bundle: Path
+) -> None:
+    settled(project, trained(project, tiny_bundle, 40))
+    taught = trained(project, tiny_bundle, 0)
+    write_seen(taught, (f"{index:064x}" for index in range(CELLS)))
+    receipt = settled(project, taught)
+    assert receipt.decision == "challenger"
+    assert "a person has to decide" in receipt.reason
+    with pytest.raises(CheckFailedError, match="learned from every test cell"):
+        compare_models(project, "1", str(taught), load_params(project.params).evaluate)
 
 
 def test_a_model_that_says_the_same_adds_no_version(project: Workspace, tiny_bundle: Path) -> None:

@@ -73,6 +73,14 @@ def test_changed_parameters_do_not_find_the_old_run(trained: Workspace) -> None:
     assert run_of(connect(trained), info) is not None
 
 
+def test_other_splits_or_sizes_do_not_find_the_run_of_the_same_cells(trained: Workspace) -> None:
+    rebuild_runs(trained)
+    info = read_info(trained.model("cnn"))
+    splits = info.model_copy(update={"data": info.data.model_copy(update={"splits": "2" * 64})})
+    size = info.model_copy(update={"image": info.image.model_copy(update={"crop_px": 99})})
+    assert [run_of(connect(trained), one) is None for one in (info, splits, size)] == [False, True, True]
+
+
 def test_the_evaluation_is_added_to_the_run(trained: Workspace) -> None:
     rebuild_runs(trained)
     (trained.evaluation / "figures").mkdir(parents=True)

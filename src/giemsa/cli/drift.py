@@ -1,4 +1,4 @@
-"""``giemsa drift``: are new images still what the champion was trained on?"""
+"""``giemsa drift``: are new images still like the cells to train on?"""
 
 import json
 from pathlib import Path
@@ -24,7 +24,7 @@ def drift(
     source: Annotated[str | None, typer.Argument(help="As for ingest; the inbox by default.")] = None,
     out: Annotated[Path | None, typer.Option("--json", help="Also write what was found here.")] = None,
 ) -> None:
-    """Compare new images with the data that the champion was trained on."""
+    """Compare new images with the training cells of today, and with what the champion says of them."""
     from giemsa.settings import load_params
     from giemsa.workspace import check_writable, find_workspace, whole, writing
 

@@ -25,8 +25,9 @@ def ingest(
 
     from giemsa.curation.measuring import Measurements
     from giemsa.data.batches import bring_in
+    from giemsa.data.manifest import batch_orders
     from giemsa.data.sources import open_source
-    from giemsa.data.versioning import add_to_dvc
+    from giemsa.data.versioning import add_to_dvc, check_present
     from giemsa.errors import UsageError
     from giemsa.settings import load_params
     from giemsa.workspace import find_workspace
@@ -44,7 +45,15 @@ def ingest(
         measurements = Measurements(
             workspace.measurements, params.image, compute.workers, engine=compute.engine
         )
-        _report(source, bring_in(opened, workspace.raw, batch=batch, measure=measurements.measure))
+        check_present(workspace.raw)
+        brought = bring_in(
+            opened,
+            workspace.raw,
+            batch=batch,
+            measure=measurements.measure,
+            formerly=batch_orders(workspace.manifest),
+        )
+        _report(source, brought)
         add_to_dvc(workspace.raw, workspace.root)
 
 

@@ -48,7 +48,14 @@ class Brought:
     unreadable: tuple[tuple[str, str], ...]
 
 
-def bring_in(source: Source, raw: Path, *, batch: str | None, measure: Measure) -> Brought:
+def bring_in(
+    source: Source,
+    raw: Path,
+    *,
+    batch: str | None,
+    measure: Measure,
+    formerly: Mapping[str, int] | None = None,
+) -> Brought:
     """Copy what is new in ``source`` to a batch below ``raw``, measuring each image in the same pass.
 
     The batch appears whole or not at all. A source that is a batch already adds nothing; one that has grown
@@ -59,6 +66,8 @@ def bring_in(source: Source, raw: Path, *, batch: str | None, measure: Measure) 
         raw: the folder of all batches.
         batch: the batch's name; by default the source's.
         measure: takes ``(sha256, bytes)`` and gives the manifest's measured columns, in order.
+        formerly: the place of batches in the order of arrival, as last known: one that was taken away and
+            comes back under its name takes its place again, so that its cells keep their sides.
 
     Raises:
         UsageError: if ``batch`` is no name for a folder, a batch's record is damaged, images are here already
@@ -74,7 +83,10 @@ def bring_in(source: Source, raw: Path, *, batch: str | None, measure: Measure) 
     related = [record for record in records if facts.items() & _facts(record).items()]
     known = {_key(row): row for record in related for row in record.select(KNOWN).to_pylist()}
     chosen = next(each for each in numbered(name) if not (raw / each).exists())
-    order = max((_order(record) for record in records), default=0) + 1
+    taken = {_order(record) for record in records}
+    order = (formerly or {}).get(chosen, 0)
+    if not order or order in taken:
+        order = max(taken, default=0) + 1
     incoming = raw.parent / INCOMING
     shutil.rmtree(incoming, ignore_errors=True)
     try:

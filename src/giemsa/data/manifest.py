@@ -89,6 +89,14 @@ def read_manifest(path: Path) -> pd.DataFrame:
     return frame
 
 
+def batch_orders(path: Path) -> dict[str, int]:
+    """Read each batch's place in the order of arrival; nothing where there is no manifest yet."""
+    if not path.is_file():
+        return {}
+    table = pq.read_table(path, columns=["batch", "batch_order"])
+    return dict(zip(table["batch"].to_pylist(), table["batch_order"].to_pylist(), strict=True))
+
+
 def _hashes(column: pa.ChunkedArray) -> pd.Series:
     # Arrow's own conversion turns the hashes into floats as soon as one is missing, and loses bits.
     import pandas as pd

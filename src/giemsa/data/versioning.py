@@ -8,6 +8,17 @@ from giemsa.data.batches import RECORD_FILE
 from giemsa.errors import UsageError
 
 
+def check_present(raw: Path) -> None:
+    """Make sure that the batches which DVC knows are here, so that new ones do not take their place.
+
+    Raises:
+        UsageError: if they still have to be fetched.
+    """
+    if _pointer(raw).is_file() and not raw.exists():
+        message = f'{raw} is not here, but {_pointer(raw)} names it: fetch it with "dvc pull" first.'
+        raise UsageError(message)
+
+
 def add_to_dvc(raw: Path, root: Path) -> None:
     """Run ``dvc add`` on the batches, unless DVC has them already or ``root`` is no DVC project.
 
@@ -31,7 +42,7 @@ def add_to_dvc(raw: Path, root: Path) -> None:
 
 def _is_added(raw: Path) -> bool:
     """Tell whether DVC's own file is newer than every batch's record."""
-    pointer = raw.with_name(f"{raw.name}.dvc")
+    pointer = _pointer(raw)
     if not pointer.is_file():
         return False
     added = pointer.stat().st_mtime_ns
@@ -39,3 +50,7 @@ def _is_added(raw: Path) -> bool:
         folder.stat().st_mtime_ns < added
         for folder in (raw, *(file.parent for file in raw.glob(f"*/{RECORD_FILE}")))
     )
+
+
+def _pointer(raw: Path) -> Path:
+    return raw.with_name(f"{raw.name}.dvc")

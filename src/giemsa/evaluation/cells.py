@@ -1,7 +1,10 @@
 """The cells of one side of the split, ready to be scored."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, replace
+from itertools import compress
+from typing import Self
 
 import numpy as np
 import pyarrow.compute as pc
@@ -22,6 +25,7 @@ class Cells:
         paths: of the originals, relative to ``data/raw``.
         names: class names as labelled, one a cell.
         groups: what stays together, copies of one cell and cells of one subject; one a cell.
+        contents: SHA-256 of each original's bytes.
         views: shape ``(n, size, size, 3)``, RGB.
         subjects: whether the split could be by patient, in a sentence.
         drawn: whether every cell was drawn by a program.
@@ -30,6 +34,7 @@ class Cells:
     paths: tuple[str, ...]
     names: tuple[str, ...]
     groups: tuple[str, ...]
+    contents: tuple[str, ...]
     views: NDArray[np.uint8]
     subjects: str
     drawn: bool
@@ -45,6 +50,18 @@ class Cells:
             message = f"The model knows no class {', '.join(unknown)}: train it again on these data."
             raise CheckFailedError(message)
         return np.array([index[name] for name in self.names], np.int64)
+
+    def without(self, seen: AbstractSet[str]) -> Self:
+        """Leave out the cells whose content is in ``seen``."""
+        left = np.array([content not in seen for content in self.contents], bool)
+        return replace(
+            self,
+            paths=tuple(compress(self.paths, left)),
+            names=tuple(compress(self.names, left)),
+            groups=tuple(compress(self.groups, left)),
+            contents=tuple(compress(self.contents, left)),
+            views=self.views[left],
+        )
 
 
 def read_side(workspace: Workspace, side: str, image: Image) -> Cells:
@@ -62,13 +79,14 @@ def read_side(workspace: Workspace, side: str, image: Image) -> Cells:
             f'{workspace.splits} puts no cell on the {side} side: bring in more cells with "giemsa ingest".'
         )
         raise CheckFailedError(message)
-    table = read_curated(workspace.curated, ["path", "label", "subject", "drawn", "image"])
+    table = read_curated(workspace.curated, ["path", "label", "subject", "drawn", "sha256", "image"])
     table = table.filter(pc.is_in(table["path"], value_set=pc.cast(list(group_of), "string")))
     paths = tuple(table["path"].to_pylist())
     return Cells(
         paths=paths,
         names=tuple(table["label"].to_pylist()),
         groups=tuple(group_of[path] for path in paths),
+        contents=tuple(table["sha256"].to_pylist()),
         views=load_views(table["image"].to_pylist(), image),
         subjects=said_of_subjects(table["subject"].null_count, table.num_rows),
         drawn=all(table["drawn"].to_pylist()),

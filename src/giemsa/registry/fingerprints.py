@@ -3,7 +3,7 @@
 import hashlib
 import json
 import subprocess
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 
@@ -62,6 +62,15 @@ def git_commit(folder: Path) -> tuple[str, bool]:
     """
     commit = _git(folder, "rev-parse", "HEAD")
     return commit, bool(commit and _git(folder, "status", "--porcelain", "--untracked-files=no"))
+
+
+def commit_holding(folder: Path, file: str, texts: Sequence[str]) -> str:
+    """Find the oldest commit whose ``file`` in ``folder`` holds each of ``texts``; empty where none does."""
+    for commit in reversed(_git(folder, "log", "-S", texts[-1], "--format=%h", "--", file).split()):
+        held = _git(folder, "show", f"{commit}:./{file}")
+        if all(text in held for text in texts):
+            return commit
+    return ""
 
 
 def _git(folder: Path, *arguments: str) -> str:

@@ -3,7 +3,6 @@
 import csv
 import hashlib
 import json
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,15 +12,16 @@ import pyarrow.parquet as pq
 from giemsa.data.curated import read_curated, read_splits
 from giemsa.errors import UsageError
 from giemsa.registry.connection import connect
-from giemsa.registry.fingerprints import content_hash
-from giemsa.registry.versions import aliases, find, versions
+from giemsa.registry.fingerprints import commit_holding, content_hash
+from giemsa.registry.versions import aliases, find, resolve, versions
 from giemsa.settings import params_or_defaults
+from giemsa.training.bundle import read_seen
 from giemsa.workspace import Workspace
 
 if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
 
-Facts = Mapping[str, str]
+Facts = dict[str, str]
 
 
 def trace(what: str, workspace: Workspace) -> Facts:
@@ -47,7 +47,13 @@ def trace(what: str, workspace: Workspace) -> Facts:
             raise UsageError(message)
         if Path(model).is_dir():
             return {"model": model, "data": facts[b"data"].decode()}
-        return of_version(find(model, workspace), workspace)
+        version = find(model, workspace)
+        found = of_version(version, workspace)
+        if (data := facts.get(b"data", b"").decode()) != version.tags.get("dvc_data_hash"):
+            found |= {
+                "not this one": f"the table's model learned from other data, {data}, in another registry"
+            }
+        return found
     if path.is_file():
         return of_image(path, workspace)
     return of_version(find(what, workspace), workspace)
@@ -68,7 +74,7 @@ def of_version(version: "ModelVersion", workspace: Workspace) -> Facts:
         "data": tags.get("dvc_data_hash", ""),
         "splits": tags.get("dvc_splits_hash", ""),
         "verdict": json.loads(tags["gate"])["verdict"]["reason"] if "gate" in tags else "",
-        "its data": _way_back(tags),
+        "its data": _way_back(workspace, tags),
     }
     if _stand(workspace, tags):
         facts["its data"] = f"{workspace.curated} and {workspace.splits}, as they stand ({_sides(workspace)})"
@@ -85,12 +91,14 @@ def _stand(workspace: Workspace, tags: Facts) -> bool:
     )
 
 
-def _way_back(tags: Facts) -> str:
+def _way_back(workspace: Workspace, tags: Facts) -> str:
     """Tell how to bring a version's data back: at a commit as it was, else where dvc.lock names them."""
     if tags.get("git_changed") == "false":
         return f"git checkout {tags['git_commit']} && dvc pull"
-    hashed = tags.get("dvc_data_hash", "")
-    return f"git checkout $(git log -S {hashed} --format=%h -- dvc.lock | tail -1) && dvc pull"
+    hashes = (tags.get("dvc_data_hash", ""), tags.get("dvc_splits_hash", ""))
+    if commit := commit_holding(workspace.root, "dvc.lock", hashes):
+        return f"git checkout {commit} && dvc pull"
+    return "no commit names them: the dvc.lock of that training was never committed"
 
 
 def of_image(path: Path, workspace: Workspace) -> Facts:
@@ -107,11 +115,12 @@ def of_image(path: Path, workspace: Workspace) -> Facts:
             if row["sha256"] == digest:
                 facts |= {key: str(row[key]) for key in columns if row[key]}
                 facts["side"] = _side_of(row["path"], workspace)
-                facts["versions trained on these data"] = ", ".join(_trained_on_these(workspace))
+    facts["versions that learned from it"] = ", ".join(_learned_from(digest, workspace))
+    facts = {name: fact for name, fact in facts.items() if fact}
     if len(facts) == 1:
-        message = f"{path} is not among the curated cells, nor was it ever corrected."
+        message = f"{path} is not among the curated cells, nor was it ever corrected or learned from."
         raise UsageError(message)
-    return {name: fact for name, fact in facts.items() if fact}
+    return facts
 
 
 def _sides(workspace: Workspace) -> str:
@@ -125,11 +134,18 @@ def _side_of(path: str, workspace: Workspace) -> str:
     return str(found.iloc[0]) if len(found) else ""
 
 
-def _trained_on_these(workspace: Workspace) -> list[str]:
-    data = content_hash(workspace.curated)
+def _learned_from(digest: str, workspace: Workspace) -> list[str]:
+    """Name the versions that were trained or chosen by an image; one whose files are lost says so."""
     name = params_or_defaults(workspace.params).register_.model
-    found = versions(connect(workspace), name)
-    return [f"{name}/{one.version}" for one in found if one.tags.get("dvc_data_hash") == data]
+    found = []
+    for version in versions(connect(workspace), name):
+        reference = f"{name}/{version.version}"
+        try:
+            if digest in read_seen(resolve(reference, workspace).bundle):
+                found.append(reference)
+        except UsageError:
+            found.append(f"perhaps {reference}, whose files are lost")
+    return found
 
 
 def _correction(digest: str, workspace: Workspace) -> dict[str, str]:

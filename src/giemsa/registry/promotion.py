@@ -1,6 +1,7 @@
 """Who is champion: aliases moved under a lock, and an append-only history of every move."""
 
 import getpass
+import hashlib
 import json
 import socket
 from dataclasses import asdict, dataclass, replace
@@ -132,9 +133,10 @@ def _enter(client: "MlflowClient", name: str, entries: list[Move], entry: Move) 
     number = len(entries) + 1
     before = aliases(client, name).get(CHAMPION, "")
     entry = replace(entry, before=before, event=entry.event or f"{entry.action}-{number}")
-    client.set_registered_model_tag(
-        name, f"{_HISTORY}{number:06d}", json.dumps(asdict(entry), sort_keys=True)
-    )
+    text = json.dumps(asdict(entry), sort_keys=True)
+    # Two machines may count to the same number: the digest keeps their entries apart.
+    digest = hashlib.sha256(text.encode()).hexdigest()[:8]
+    client.set_registered_model_tag(name, f"{_HISTORY}{number:06d}.{digest}", text)
     return entry
 
 

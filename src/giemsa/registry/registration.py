@@ -1,7 +1,7 @@
 """Bring a trained model into the registry: judged, registered once, and champion only where it is better."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cache, partial
 from pathlib import Path
@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from giemsa.errors import UsageError
-from giemsa.evaluation.cells import read_side
+from giemsa.errors import CheckFailedError, UsageError
+from giemsa.evaluation.cells import Cells, read_side
 from giemsa.evaluation.comparison import Comparison, compare
+from giemsa.progress import say
 from giemsa.registry.connection import connect
 from giemsa.registry.contenders import contender
 from giemsa.registry.fingerprints import content_hash, fingerprint, git_commit
@@ -27,8 +28,8 @@ from giemsa.registry.versions import (
     resolve,
     version_of,
 )
-from giemsa.settings import Evaluate, Register, load_params
-from giemsa.training.bundle import read_info
+from giemsa.settings import Evaluate, Image, Register, load_params
+from giemsa.training.bundle import read_info, read_seen
 from giemsa.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -148,18 +149,38 @@ def _judged(
     evaluate: Evaluate,
 ) -> tuple[Verdict, bool]:
     """Give the verdict, and whether the model says exactly what the champion says."""
-    read = cache(partial(read_side, workspace, "test"))
-    new = contender(ResolvedModel(bundle, "", ""), "The new model", read, seed=evaluate.seed)
-    old = None
+    models = [ResolvedModel(bundle, "", "")]
+    names = ["The new model"]
     if standing:
-        model = resolve(f"{standing.name}/{standing.version}", workspace)
-        old = contender(model, f"version {standing.version}", read, seed=evaluate.seed)
+        models.append(resolve(f"{standing.name}/{standing.version}", workspace))
+        names.append(f"version {standing.version}")
+    read = cache(partial(_unseen, workspace, [model.bundle for model in models]))
+    if standing and not read(read_info(bundle).image).paths:
+        reason = f"{names[1]} or the new model learned from every test cell of today: a person has to decide."
+        return Verdict(False, names[1], reason), False
+    new, *others = (
+        contender(model, name, read, seed=evaluate.seed) for model, name in zip(models, names, strict=True)
+    )
+    old = others[0] if others else None
     if old and old.classes == new.classes and _equal(old, new):
         reason = f"The new model answers exactly as {old.name}, which stays champion; no version was added."
         return Verdict(True, old.name, reason), True
     cells = read(read_info(bundle).image)
     held_out = HeldOut(cells.labels(new.classes), cells.groups, new.classes)
     return judge(new, old, held_out, register, evaluate), False
+
+
+def _unseen(workspace: Workspace, bundles: Sequence[Path], image: Image) -> Cells:
+    """Read the test cells that none of some models was trained or chosen by.
+
+    Another seed of the split, or a batch that came in anew, may have put cells on the test side that an older
+    model learned from: by them it would be judged too well.
+    """
+    cells = read_side(workspace, "test", image)
+    left = cells.without(frozenset().union(*map(read_seen, bundles)))
+    if seen := len(cells.paths) - len(left.paths):
+        say(f"{seen:,} of {len(cells.paths):,} test cells were learned from by one of the models: left out.")
+    return left
 
 
 def _equal(one: Contender, other: Contender) -> bool:
@@ -212,11 +233,14 @@ def _receipt(
     """Tell what a version is now, which need not be what the verdict once made it."""
     number = str(version.version)
     stands = aliases(client, version.name).get(CHAMPION) == number
+    since = ""
+    if stands != verdict.promote:
+        since = " A person made it champion." if stands else " Another version is champion by now."
     return Receipt(
         model=version.name,
         version=number,
         decision=CHAMPION if stands else CHALLENGER,
-        reason=verdict.reason,
+        reason=verdict.reason + since,
         against=verdict.against,
         conditions=verdict.conditions,
         tags={key: version.tags.get(key, own) for key, own in tags.items()},
@@ -226,6 +250,8 @@ def _receipt(
 def compare_models(workspace: Workspace, a: str, b: str, evaluate: Evaluate) -> Comparison:
     """Score today's test cells with two models, and tell what the second gains over the first.
 
+    Cells that one of the two learned from are left out.
+
     Args:
         workspace: the project.
         a: what a person calls the standing model, see :func:`giemsa.registry.versions.resolve`.
@@ -233,14 +259,21 @@ def compare_models(workspace: Workspace, a: str, b: str, evaluate: Evaluate) -> 
         evaluate: how figures are resampled.
 
     Raises:
+        CheckFailedError: if they learned from every test cell.
         UsageError: if there is no such model, or the two know different classes.
     """
-    read = cache(partial(read_side, workspace, "test"))
-    first, second = (contender(resolve(name, workspace), name, read, seed=evaluate.seed) for name in (a, b))
+    models = [resolve(name, workspace) for name in (a, b)]
+    read = cache(partial(_unseen, workspace, [model.bundle for model in models]))
+    cells = read(read_info(models[1].bundle).image)
+    if not cells.paths:
+        message = f"{a} or {b} learned from every test cell of today: there is none to compare them by."
+        raise CheckFailedError(message)
+    first, second = (
+        contender(model, name, read, seed=evaluate.seed) for model, name in zip(models, (a, b), strict=True)
+    )
     if first.classes != second.classes:
         message = f"{a} and {b} know different classes: only models of the same classes can be compared."
         raise UsageError(message)
-    cells = read(read_info(resolve(b, workspace).bundle).image)
     return compare(
         cells.labels(first.classes),
         cells.groups,

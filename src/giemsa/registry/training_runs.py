@@ -29,8 +29,7 @@ def training_run(
     """
     commit, changed = git_commit(workspace.root)
     tags = {
-        "curated": info.data.curated,
-        "splits": info.data.splits,
+        **_data_tags(info),
         "weights": info.weights,
         "drawn": str(info.drawn).lower(),
         "pretrained": str(info.pretrained).lower(),
@@ -53,19 +52,28 @@ def training_fingerprint(info: BundleInfo) -> str:
 
 
 def run_of(client: "MlflowClient", info: BundleInfo) -> "Entity | None":
-    """Find the run that trained a model: the newest of its name, on its data, with its parameters."""
+    """Find the run that trained a model: the newest of its name, on its data, with its parameters.
+
+    Its code may have changed since, so that the fingerprint alone does not find it.
+    """
     params = {key: str(value) for key, value in flat(info.params)}
+    data = _data_tags(info)
     found = client.search_runs([experiment_id(client)], order_by=["attributes.start_time DESC"])
     return next(
         (
             run
             for run in found
             if run.info.run_name == info.name
-            and info.data.curated in run.data.tags.values()
+            and data.items() <= run.data.tags.items()
             and params.items() <= run.data.params.items()
         ),
         None,
     )
+
+
+def _data_tags(info: BundleInfo) -> dict[str, str]:
+    """Say which cells a model sees, and how they are prepared."""
+    return {**info.data.model_dump(), "image": info.image.model_dump_json()}
 
 
 def mark_run(workspace: Workspace, info: BundleInfo, tags: Mapping[str, str]) -> str:

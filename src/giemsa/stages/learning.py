@@ -11,7 +11,7 @@ from giemsa.progress import say
 from giemsa.registry.fingerprints import content_hash
 from giemsa.settings import Fitting, Image, Reject
 from giemsa.training.batches import Labelled
-from giemsa.training.bundle import BundleInfo, DataVersion, Epoch, write_bundle
+from giemsa.training.bundle import BundleInfo, DataVersion, Epoch, write_bundle, write_seen
 from giemsa.workspace import Workspace, whole
 
 
@@ -25,6 +25,7 @@ class Lesson:
         validation: what decides when to stop, and calibrates.
         drawn: whether every cell was drawn by a program.
         data: which versions these are.
+        contents: SHA-256 of each cell's original, of both sides.
     """
 
     classes: tuple[str, ...]
@@ -32,6 +33,7 @@ class Lesson:
     validation: Labelled
     drawn: bool
     data: DataVersion
+    contents: tuple[str, ...]
 
 
 def read_lesson(workspace: Workspace, image: Image) -> Lesson:
@@ -52,6 +54,7 @@ def read_lesson(workspace: Workspace, image: Image) -> Lesson:
         Labelled(validation.views, validation.labels(classes), len(classes)),
         drawn=train.drawn,
         data=DataVersion(curated=content_hash(workspace.curated), splits=content_hash(workspace.splits)),
+        contents=train.contents + validation.contents,
     )
 
 
@@ -87,6 +90,7 @@ def write_model(
     """Write the model's folder, calibrated and able to reject, whole or not at all."""
     with whole(workspace.model(info.name)) as folder:
         write_bundle(folder, network, info, history)
+        write_seen(folder, lesson.contents)
         finish(
             folder,
             lesson.train.views,

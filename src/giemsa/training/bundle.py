@@ -8,7 +8,7 @@ import re
 import sys
 import tempfile
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -123,6 +123,18 @@ def read_history(folder: Path) -> list[Epoch]:
             Epoch(**{key: kinds[key](value) for key, value in row.items()})  # type: ignore[operator]
             for row in csv.DictReader(file)
         ]
+
+
+def write_seen(folder: Path, contents: Iterable[str]) -> None:
+    """Write ``seen.txt``: which cells a model was trained or chosen by, as SHA-256 of the originals."""
+    text = "".join(f"{content}\n" for content in sorted(set(contents)))
+    (folder / "seen.txt").write_text(text, encoding="ascii")
+
+
+def read_seen(folder: Path) -> frozenset[str]:
+    """Read ``seen.txt``; a model that came without it names no cell."""
+    path = folder / "seen.txt"
+    return frozenset(path.read_text(encoding="ascii").split()) if path.is_file() else frozenset()
 
 
 def load_network(folder: Path) -> Any:
