@@ -96,10 +96,10 @@ def test_a_missing_source_is_wrong_use_and_adds_nothing(project: Path) -> None:
 
 def test_what_was_brought_in_is_no_source(project: Path, march: Path) -> None:
     called(march)
-    for place in ("data/raw", "data/raw/march"):
+    for place in ("data/raw", "data/raw/march", "data", "."):
         failure = called(place).exception
         assert isinstance(failure, UsageError)
-        assert str(failure).startswith(f"{place} is what was brought in already")
+        assert str(failure).startswith(f"{place} holds what was brought in already")
     assert [folder.name for folder in (project / "data/raw").iterdir()] == ["march"]
 
 

@@ -36,7 +36,21 @@ def test_images_come_sorted_with_their_classes_and_bytes(folder: Path, image: Im
         ("neutrophil/a.png", "neutrophil", png, None),
         ("neutrophil/b.png", "neutrophil", png, None),
     ]
-    assert (source.name, source.drawn, len(source), source.skipped) == ("cells", False, 3, 1)
+    assert (source.name, source.drawn, len(source), source.skipped) == ("cells", False, 3, 0)
+
+
+def test_pictures_of_other_kinds_are_counted_and_said(
+    folder: Path, image: Image, png: bytes, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("d.gif", "e.DCM", "f.jfif", "notes.txt", ".g.gif"):
+        (folder / "ig" / name).write_bytes(png)
+    assert len(open_source(folder, image)) == 4
+    assert "2 pictures left out" in capsys.readouterr().err
+
+
+def test_no_name_is_no_source(image: Image) -> None:
+    with pytest.raises(UsageError, match="No source is named"):
+        open_source("", image)
 
 
 def test_links_are_listed_and_never_followed(folder: Path, image: Image) -> None:
@@ -113,7 +127,6 @@ def test_subjects_come_from_the_metadata_file(folder: Path, image: Image) -> Non
     (folder / "metadata.csv").write_text("path,subject\nig/c.jpg,patient 4\n", encoding="utf-8")
     source = open_source(folder, image)
     assert [item.subject for item in source.items()] == ["patient 4", None, None]
-    assert source.skipped == 1
 
 
 def test_a_folder_holds_images_where_a_file_is_named_like_one(tmp_path: Path, png: bytes) -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from giemsa.data.layout import class_labels, is_hidden, is_image, readable_name
+from giemsa.data.layout import class_labels, is_hidden, is_image, readable_name, wrapping_folder
 
 
 def test_the_folder_at_the_top_is_the_class() -> None:
@@ -20,6 +20,26 @@ def test_a_single_wrapping_folder_is_no_class() -> None:
 @pytest.mark.parametrize("link", ["set/more", "more"])
 def test_a_linked_folder_does_not_turn_the_wrapping_folder_into_a_class(link: str) -> None:
     assert class_labels(["set/ig/1.jpg", link, "set/monocyte/1.jpg"]) == ["ig", None, "monocyte"]
+
+
+@pytest.mark.parametrize("above", ["", "set/", "dataset2-master/images/"])
+def test_the_sides_of_somebody_elses_split_are_no_classes(above: str) -> None:
+    paths = [f"{above}{side}/{name}/1.jpg" for side in ("TRAIN", "TEST") for name in ("ig", "platelet")]
+    assert class_labels(paths) == ["ig", "platelet"] * 2
+    assert wrapping_folder(paths) == above
+    assert class_labels([f"{above}train/1.jpg", f"{above}val/2.jpg"]) == [None, None]
+
+
+def test_one_class_that_is_called_test_is_a_class() -> None:
+    assert class_labels(["ig/1.jpg", "test/1.jpg"]) == ["ig", "test"]
+
+
+def test_a_picture_beside_the_wrapping_folder_does_not_make_a_class_of_it() -> None:
+    assert class_labels(["set/ig/1.jpg", "overview.png", "set/monocyte/1.jpg"]) == ["ig", None, "monocyte"]
+
+
+def test_capitals_and_blanks_make_no_class_of_their_own() -> None:
+    assert class_labels(["IG/1.jpg", "ig /1.jpg", "ig/2.jpg"]) == ["ig", "ig", "ig"]
 
 
 def test_a_single_class_folder_is_a_class() -> None:

@@ -14,6 +14,7 @@ from giemsa.errors import UsageError
 from giemsa.registry.connection import connect, experiment_id
 from giemsa.registry.promotion import move
 from giemsa.registry.versions import _fetch, champion, register_version, resolve, versions
+from giemsa.training.bundle import read_info
 from giemsa.workspace import Workspace
 
 NAME = "blood-cell-classifier"
@@ -88,6 +89,14 @@ def test_an_unknown_model_is_one_sentence(project: Workspace, tiny_bundle: Path,
     register(project, tiny_bundle)
     with pytest.raises(UsageError, match=f'There is no model "{reference}"'):
         resolve(reference, project)
+
+
+def test_a_project_that_was_moved_finds_its_models(project: Workspace, tiny_bundle: Path) -> None:
+    register(project, tiny_bundle)
+    moved = Workspace(project.root.rename(project.root.with_name("moved")))
+    bundle = resolve("1", moved).bundle
+    assert bundle.is_relative_to(moved.root)
+    assert read_info(bundle) == read_info(tiny_bundle)
 
 
 def test_a_version_whose_files_are_gone_is_one_sentence(project: Workspace, tiny_bundle: Path) -> None:

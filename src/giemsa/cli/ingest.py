@@ -35,8 +35,9 @@ def ingest(
     workspace = find_workspace()
     params = load_params(workspace.params)
     compute = params.compute
-    if Path(source).resolve().is_relative_to(workspace.raw.resolve()):
-        message = f"{source} is what was brought in already: give the place where new images are."
+    place, raw = Path(source).resolve(), workspace.raw.resolve()
+    if place.is_relative_to(raw) or raw.is_relative_to(place):
+        message = f"{source} holds what was brought in already: give the place where new images are."
         raise UsageError(message)
     opened = open_source(source, params.image)
     lock = workspace.root / ".cache" / "ingest.lock"

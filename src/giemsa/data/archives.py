@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from operator import itemgetter
 from pathlib import Path
 
-from giemsa.data.layout import class_labels, is_hidden, is_image, readable_name
+from giemsa.data.layout import class_labels, is_hidden, is_image, is_other_picture, readable_name
 from giemsa.data.naming import leaves
 from giemsa.data.sources import Item, file_digest
 from giemsa.data.subjects import SUBJECTS_FILE, find_subjects
@@ -55,7 +55,7 @@ class ZipSource:
         wanted = ((path, info) for path, info in shown if _is_wanted(path, info))
         self._entries = sorted(wanted, key=itemgetter(0))
         tables = [(path, info) for path, info in shown if path.rpartition("/")[2] == SUBJECTS_FILE]
-        self.skipped = len(shown) - len(self._entries) - len(tables)
+        self.skipped = sum(is_other_picture(path) for path, _ in shown)
         self._tables = dict(reversed(tables))  # of two of one name the first counts
         paths = [path for path, _ in self._entries]
         self._subjects = find_subjects(paths, self._table, lambda place: f"{place} in {file}")

@@ -14,7 +14,7 @@ class DemoSource:
 
     name = "demo"
     drawn = True
-    skipped = 1  # Thumbs.db
+    skipped = 0
 
     def __len__(self) -> int:
         """Count the images, readable or not."""

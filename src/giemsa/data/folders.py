@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from giemsa.data.layout import class_labels, is_hidden, is_image, readable_name
+from giemsa.data.layout import class_labels, is_hidden, is_image, is_other_picture, readable_name
 from giemsa.data.sources import Item, read_file
-from giemsa.data.subjects import SUBJECTS_FILE, find_subjects
+from giemsa.data.subjects import find_subjects
 from giemsa.errors import UsageError
 from giemsa.settings import Image
 
@@ -89,7 +89,7 @@ class FolderSource:
                 elif is_image(path) or (entry.is_symlink() and entry.is_dir()):
                     facts = entry.stat(follow_symlinks=False)
                     yield _Entry(path, Path(entry.path), facts.st_size, facts.st_mtime_ns)
-                elif entry.name != SUBJECTS_FILE:
+                elif is_other_picture(path):
                     self.skipped += 1
 
     def _table(self, place: str) -> bytes | None:

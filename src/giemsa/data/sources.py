@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from giemsa.errors import UsageError
+from giemsa.progress import say
 from giemsa.settings import Image
 
 
@@ -38,7 +39,7 @@ class Source(Protocol):
 
     name: str
     drawn: bool
-    skipped: int  # files that are no images
+    skipped: int  # pictures of kinds that are not read
 
     def fingerprint(self) -> str:
         """Tell this source from a changed one without decoding an image, as a hex digest."""
@@ -73,6 +74,9 @@ def open_source(source: str | Path, image: Image) -> Source:
         from giemsa.data.download import bloodmnist
 
         return NpzSource(bloodmnist(source), image)
+    if not str(source):
+        message = "No source is named: give a folder, or . for this one."
+        raise UsageError(message)
     path = Path(source)
     opened: Source
     if path.is_dir():
@@ -86,6 +90,8 @@ def open_source(source: str | Path, image: Image) -> Source:
     if not len(opened):
         message = f"{path} holds no image: give a folder per class with JPEG, PNG, TIFF, BMP or WebP files."
         raise UsageError(message)
+    if opened.skipped:
+        say(f"{path}: {opened.skipped:,} pictures left out, of kinds that are not read (GIF, DICOM, …).")
     return opened
 
 

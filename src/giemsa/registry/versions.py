@@ -176,7 +176,7 @@ def _fetch(version: "ModelVersion", workspace: Workspace) -> Path:
 
     try:
         if version.source.startswith(("file:", "/")):
-            folder = Path(local_file_uri_to_path(version.source))
+            folder = _at_home(Path(local_file_uri_to_path(version.source)), workspace)
         else:
             place = hashlib.sha256(f"{workspace.tracking_uri} {version.source}".encode()).hexdigest()
             name = f"{version.name}-{version.version}-{place[:12]}"  # each registry has a version 1
@@ -192,6 +192,13 @@ def _fetch(version: "ModelVersion", workspace: Workspace) -> Path:
     if not (folder / "MLmodel").is_file():
         raise _lost(version)
     return folder
+
+
+def _at_home(folder: Path, workspace: Workspace) -> Path:
+    """Find a registered folder in this project, where the project was copied or moved since."""
+    *_, tail = folder.as_posix().rpartition("/mlartifacts/")
+    here = workspace.root / "mlartifacts" / tail
+    return here if here.is_dir() else folder
 
 
 def _lost(version: "ModelVersion") -> UsageError:
