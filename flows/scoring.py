@@ -66,6 +66,7 @@ def summarise(out: Path, workspace: Workspace) -> None:
         {"class": name, "images": count, "percent": round(100 * count / len(rows), 1)}
         for name, count in found.most_common()
     ]
-    create_table_artifact(counts, key="differential-count", description=f"What {out.stem} holds.")
+    told = f"What {out.stem} holds, of all images."
+    create_table_artifact(counts, key="differential-count", description=told)
     *_, reports = services(settings(workspace.root))
     create_markdown_artifact(f"[{out.name}]({reports.address}/{SCORES}/{out.name})", key="scores")

@@ -54,7 +54,8 @@ def compare_versions(a: Reference, b: Reference) -> None:
         typer.echo(f"  {name:<22}{change.value:+.4f}  ({change.low:+.4f} to {change.high:+.4f})")
     test = compared.mcnemar
     typer.echo(
-        f"  only {a} right: {test.only_a}, only {b} right: {test.only_b}, McNemar p = {test.p_value:.3g}"
+        f"  only {a} right: {test.only_a}, only {b} right: {test.only_b}, "
+        f"McNemar p = {test.p_value:.3g}, each cell counted for itself"
     )
 
 

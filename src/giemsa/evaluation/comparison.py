@@ -29,7 +29,7 @@ class McNemar:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Differences "b minus a" on the same cells, with paired bootstrap intervals by duplicate group.
+    """Differences "b minus a" on the same cells, with paired bootstrap intervals by group.
 
     Args:
         gains: each measure of ``metrics.HEADLINE``; above 0 is better for accuracy, macro-F1 and AUC, worse
@@ -37,7 +37,7 @@ class Comparison:
         recall: by class; below 0 where b misses cells that a found.
         mcnemar: of right and wrong answers; it takes cells as independent, unlike the intervals.
         cells: how many were compared.
-        groups: duplicate groups among them.
+        groups: groups among them, of copies or of a patient's cells.
         confidence: of the intervals, 0..1.
     """
 
@@ -68,7 +68,7 @@ def compare(
 
     Args:
         labels: true class indices, shape ``(n,)``.
-        groups: each cell's duplicate group.
+        groups: each cell's group, resampled as one.
         probabilities_a: of the standing model, shape ``(n, classes)``.
         probabilities_b: of the new one, same shape.
         classes: class names, one a column.

@@ -1,4 +1,4 @@
-"""How sure a figure is: percentile bootstrap over duplicate groups."""
+"""How sure a figure is: percentile bootstrap over groups, of copies or of a patient's cells."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -62,7 +62,7 @@ def estimate(
     confidence: float,
     seed: int,
 ) -> dict[str, Estimate]:
-    """Give every measure of ``metrics.measure`` with its bootstrap interval by duplicate group."""
+    """Give every measure of ``metrics.measure`` with its bootstrap interval by group."""
     values = measure(labels, probabilities, classes)
     draws = gather(
         measure(labels, probabilities, classes, weights)
