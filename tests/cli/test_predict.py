@@ -50,6 +50,18 @@ main()
     assert pd.read_csv(project / "out" / "p.csv")["true"].tolist() == ["ig", "platelet"]
 
 
+def test_labels_that_the_model_does_not_know_count_neither_way(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(project)
+    (project / "cells" / "ig").rename(project / "cells" / "promyelocyte")
+    (project / "cells" / "platelet").rename(project / "cells" / "PLT")
+    call = ["predict", "cells", "--model", "models/cnn", "--out", "p.csv"]
+    said = CliRunner().invoke(app, call, catch_exceptions=False).output
+    assert "2 labelled as a class that the model does not know" in said
+    assert "as labelled," not in said
+
+
 @pytest.mark.parametrize(
     ("source", "model", "out", "sentence"),
     [

@@ -180,3 +180,17 @@ def test_rows_are_streamed(tmp_path: Path, image: Image) -> None:
         assert tracemalloc.get_traced_memory()[1] < size / 4
     finally:
         tracemalloc.stop()
+
+
+@pytest.mark.parametrize("named", [False, True])
+def test_names_that_numbers_only_may_mean_are_said(
+    tmp_path: Path,
+    image: Image,
+    pictures: NDArray[np.uint8],
+    capsys: pytest.CaptureFixture[str],
+    named: bool,  # noqa: FBT001
+) -> None:
+    names = {"class_names": np.array(["blast", "other"])} if named else {}
+    labels = np.arange(len(pictures)) % 2
+    open_source(save(tmp_path / "a.npz", images=pictures, labels=labels, **names), image)
+    assert ("taken for BloodMNIST's classes" in capsys.readouterr().err) != named

@@ -51,6 +51,18 @@ def test_a_run_that_was_logged_live_is_not_rebuilt_a_second_time(trained: Worksp
     assert losses(trained, info) == [(1, 2.1), (2, 1.9)]
 
 
+def test_a_project_that_was_moved_writes_nothing_to_its_old_place(trained: Workspace) -> None:
+    rebuild_runs(trained)
+    moved = Workspace(trained.root.rename(trained.root.with_name(f"{trained.root.name}-moved")))
+    rebuild_runs(moved)
+    client = connect(moved)
+    (run,) = client.search_runs([experiment_id(client)])
+    assert run.info.artifact_uri.startswith(moved.root.resolve().as_uri())
+    with training_run(moved, read_info(moved.model("cnn")), known=run) as live:
+        live.artifact(moved.params if moved.params.is_file() else moved.model("cnn") / "history.csv")
+    assert not trained.root.exists()
+
+
 def test_nothing_trained_is_nothing_to_rebuild(workspace: Workspace) -> None:
     assert rebuild_runs(workspace) == []
 

@@ -93,7 +93,7 @@ def test_an_unknown_model_is_one_sentence(project: Workspace, tiny_bundle: Path,
 
 def test_a_project_that_was_moved_finds_its_models(project: Workspace, tiny_bundle: Path) -> None:
     register(project, tiny_bundle)
-    moved = Workspace(project.root.rename(project.root.with_name("moved")))
+    moved = Workspace(project.root.rename(project.root.with_name(f"{project.root.name}-moved")))
     bundle = resolve("1", moved).bundle
     assert bundle.is_relative_to(moved.root)
     assert read_info(bundle) == read_info(tiny_bundle)

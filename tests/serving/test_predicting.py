@@ -83,6 +83,21 @@ def test_a_source_without_labels_has_no_true_column(
     assert predict(source, predictor, tmp_path / "out.csv").column_names[-1] == "reason"
 
 
+def test_a_source_that_fails_at_once_leaves_nothing_behind(
+    source: Source, predictor: Predictor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def damaged() -> Iterator[Item]:
+        message = "It is damaged."
+        raise UsageError(message)
+        yield
+
+    monkeypatch.setattr(source, "items", damaged)
+    (tmp_path / "tables").mkdir()
+    with pytest.raises(UsageError, match="damaged"):
+        predict(source, predictor, tmp_path / "tables" / "out.csv")
+    assert list((tmp_path / "tables").iterdir()) == []
+
+
 def test_a_table_that_another_run_writes_is_left_to_it(
     source: Source, predictor: Predictor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

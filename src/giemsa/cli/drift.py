@@ -62,17 +62,16 @@ def _report(source: str | None, workspace: "Workspace", params: "Params") -> dic
 
 def _champion(workspace: "Workspace", params: "Params") -> tuple["Predictor | None", dict[str, str] | None]:
     """Give the champion and since when it stands; None for both where there is none yet."""
-    from giemsa.errors import UsageError
     from giemsa.registry.prediction import Predictor
     from giemsa.registry.promotion import history
-    from giemsa.registry.versions import CHAMPION, resolve
+    from giemsa.registry.versions import resolve, standing
 
-    try:
-        model = resolve(CHAMPION, workspace)
-    except UsageError:
+    name = params.register_.model
+    number = standing(workspace, name)
+    if not number:
         return None, None
-    number = model.version.rpartition("/")[2]
-    moves = [move for move in history(workspace, params.register_.model) if move.version == number]
+    model = resolve(f"{name}/{number}", workspace)
+    moves = [move for move in history(workspace, name) if move.version == number]
     since = next((move.when for move in reversed(moves) if move.action != "challenge"), "")
     return Predictor(model), {"version": number, "since": since}
 

@@ -9,6 +9,8 @@ import typer
 from giemsa.cli.app import app
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import pyarrow as pa
 
 
@@ -36,14 +38,17 @@ def predict_source(
     predictor = Predictor(resolve(model, workspace), pooled=False)
     compute = params_or_defaults(workspace.params).compute
     table = predict(open_source(source, predictor.scorer.image), predictor, out, compute)
-    typer.echo(f"{out}: {_summary(table)}, scored by {predictor.model.version}.")
+    typer.echo(f"{out}: {_summary(table, predictor.classes)}, scored by {predictor.model.version}.")
 
 
-def _summary(table: "pa.Table") -> str:
+def _summary(table: "pa.Table", classes: "Sequence[str]") -> str:
     rows = table.to_pylist()
     rejected = sum(row["rejected"] for row in rows)
     text = f"{len(rows):,} images, {rejected:,} of them rejected"
-    judged = [row for row in rows if row.get("true") and not row["rejected"]]
+    labelled = [row for row in rows if row.get("true") and not row["rejected"]]
+    judged = [row for row in labelled if row["true"] in classes]
+    if len(judged) < len(labelled):
+        text += f", {len(labelled) - len(judged):,} labelled as a class that the model does not know"
     if judged:
         right = sum(row["label"] == row["true"] for row in judged)
         text += f", {right / len(judged):.1%} of the others as labelled"

@@ -14,9 +14,9 @@ def track_outputs() -> None:
     from giemsa.workspace import find_workspace
 
     workspace = find_workspace()
+    params = load_params(workspace.params)
     names = rebuild_runs(workspace)
     typer.echo(f"Runs in MLflow: {', '.join(names) or 'none, since no model is trained yet'}.")
     if names and (workspace.evaluation / "metrics.json").is_file():
-        params = load_params(workspace.params)
         run(workspace, register=params.register_, evaluate=params.evaluate)
         typer.echo(f"Registered as {workspace.registration} says.")

@@ -11,6 +11,7 @@ from giemsa.data.naming import names_a_folder
 from giemsa.data.npz import NpzFile
 from giemsa.data.sources import Item, file_digest
 from giemsa.errors import UsageError
+from giemsa.progress import say
 from giemsa.settings import Image
 
 # MedMNIST v2's names of BloodMNIST's labels 0..7; "ig" stands for its "immature granulocytes".
@@ -105,4 +106,8 @@ class NpzSource:
                 reason = f"names {len(names)} classes, but labels go beyond"
                 self._arrays.refuse("class_names", reason, "name every class, from 0 upwards")
             return dict(enumerate(names))
-        return dict(enumerate(BLOOD_CLASSES)) if values <= set(range(len(BLOOD_CLASSES))) else {}
+        if not values <= set(range(len(BLOOD_CLASSES))):
+            return {}
+        if values and "images" in self._arrays:
+            say(f"{self._file}: labels are taken for BloodMNIST's classes 0 to 7; class_names names others.")
+        return dict(enumerate(BLOOD_CLASSES))

@@ -87,9 +87,16 @@ def _connect(uri: str, root: Path) -> "MlflowClient":
 
 
 def _ensure_experiment(client: "MlflowClient", uri: str, root: Path) -> None:
-    if client.get_experiment_by_name(EXPERIMENT) is None:
-        local = uri.startswith("sqlite:")
-        client.create_experiment(EXPERIMENT, (root / "mlartifacts").as_uri() if local else None)
+    place = (root / "mlartifacts").as_uri() if uri.startswith("sqlite:") else None
+    known = client.get_experiment_by_name(EXPERIMENT)
+    own = uri == f"sqlite:///{root}/mlflow.db"
+    if known and own and known.artifact_location.startswith("file:") and known.artifact_location != place:
+        # The project was moved or copied: what is written from now on must not go to the old place.
+        old = f"{EXPERIMENT} {known.experiment_id}, in {known.artifact_location}"
+        client.rename_experiment(known.experiment_id, old)
+        known = None
+    if known is None:
+        client.create_experiment(EXPERIMENT, place)
 
 
 def _without_password(text: str) -> str:

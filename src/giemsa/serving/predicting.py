@@ -17,7 +17,7 @@ from pyarrow.feather import read_table, write_feather
 from giemsa.curation.reading import quiet
 from giemsa.data.sources import Item, Source
 from giemsa.engine import spread
-from giemsa.errors import UsageError
+from giemsa.errors import GiemsaError, UsageError
 from giemsa.progress import say, track
 from giemsa.registry.fingerprints import content_hash
 from giemsa.registry.prediction import Predictor, probability_columns
@@ -89,6 +89,10 @@ def _alone(parts: Path, out: Path) -> Iterator[None]:
     try:
         with FileLock(parts / LOCK, timeout=0):
             yield
+    except GiemsaError:
+        if not any(parts.glob("*.arrow")):  # nothing to take up again
+            shutil.rmtree(parts, ignore_errors=True)
+        raise
     except Timeout:
         message = f"{out} is being written by another run: wait for it, or write to another file."
         raise UsageError(message) from None
