@@ -89,7 +89,7 @@ def test_the_same_source_gives_the_same_bytes(tmp_path: Path) -> None:
 
 
 def test_a_batch_that_was_taken_away_takes_its_place_again(raw: Path) -> None:
-    orders = {}
+    orders: dict[str, int] = {}
     for name in ("march", "april", "may"):
         bring(raw, cells(f"ig/{name}.png"), name=name)
         orders[name] = len(orders) + 1

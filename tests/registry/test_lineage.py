@@ -56,7 +56,7 @@ def project(workspace: Workspace, project_params: Path, picture: bytes, tiny_bun
     }
     for fingerprint in ("f00d", "beef"):
         if fingerprint == "beef":
-            write_seen(bundle, [row["sha256"]])
+            write_seen(bundle, [hashlib.sha256(picture).hexdigest()])
         facts = {**tags, "fingerprint": fingerprint}
         register_version(workspace, bundle, name=NAME, run_id=None, tags=facts)
     move(workspace, NAME, action="promote", version="1", why="It <i>is</i> better.")
