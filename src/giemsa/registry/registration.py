@@ -149,25 +149,37 @@ def _judged(
     evaluate: Evaluate,
 ) -> tuple[Verdict, bool]:
     """Give the verdict, and whether the model says exactly what the champion says."""
-    models = [ResolvedModel(bundle, "", "")]
-    names = ["The new model"]
+    models = [("The new model", ResolvedModel(bundle, "", ""))]
+    against = ""
     if standing:
-        models.append(resolve(f"{standing.name}/{standing.version}", workspace))
-        names.append(f"version {standing.version}")
-    read = cache(partial(_unseen, workspace, [model.bundle for model in models]))
-    if standing and not read(read_info(bundle).image).paths:
-        reason = f"{names[1]} or the new model learned from every test cell of today: a person has to decide."
-        return Verdict(False, names[1], reason), False
-    new, *others = (
-        contender(model, name, read, seed=evaluate.seed) for model, name in zip(models, names, strict=True)
-    )
-    old = others[0] if others else None
+        against = f"version {standing.version}"
+        models.insert(0, (against, resolve(f"{standing.name}/{standing.version}", workspace)))
+    cells, contenders = _lined_up(workspace, models, evaluate.seed)
+    if not contenders:
+        names = " or ".join(name for name, _ in models)
+        reason = f"{names} learned from every test cell of today: a person has to decide."
+        return Verdict(False, against, reason), False
+    new, old = contenders[-1], contenders[0] if standing else None
     if old and old.classes == new.classes and _equal(old, new):
         reason = f"The new model answers exactly as {old.name}, which stays champion; no version was added."
         return Verdict(True, old.name, reason), True
-    cells = read(read_info(bundle).image)
     held_out = HeldOut(cells.labels(new.classes), cells.groups, new.classes)
     return judge(new, old, held_out, register, evaluate), False
+
+
+def _lined_up(
+    workspace: Workspace, models: Sequence[tuple[str, ResolvedModel]], seed: int
+) -> tuple[Cells, list[Contender]]:
+    """Have models, each under a name, score the test cells that none of them learned from.
+
+    Returns:
+        Those cells as the last model prepares them, and the models as contenders, none where no cell is left.
+    """
+    read = cache(partial(_unseen, workspace, [model.bundle for _, model in models]))
+    cells = read(read_info(models[-1][1].bundle).image)
+    if not cells.paths:
+        return cells, []
+    return cells, [contender(model, name, read, seed=seed) for name, model in models]
 
 
 def _unseen(workspace: Workspace, bundles: Sequence[Path], image: Image) -> Cells:
@@ -262,15 +274,13 @@ def compare_models(workspace: Workspace, a: str, b: str, evaluate: Evaluate) -> 
         CheckFailedError: if they learned from every test cell.
         UsageError: if there is no such model, or the two know different classes.
     """
-    models = [resolve(name, workspace) for name in (a, b)]
-    read = cache(partial(_unseen, workspace, [model.bundle for model in models]))
-    cells = read(read_info(models[1].bundle).image)
-    if not cells.paths:
+    cells, contenders = _lined_up(
+        workspace, [(name, resolve(name, workspace)) for name in (a, b)], evaluate.seed
+    )
+    if not contenders:
         message = f"{a} or {b} learned from every test cell of today: there is none to compare them by."
         raise CheckFailedError(message)
-    first, second = (
-        contender(model, name, read, seed=evaluate.seed) for model, name in zip(models, (a, b), strict=True)
-    )
+    first, second = contenders
     if first.classes != second.classes:
         message = f"{a} and {b} know different classes: only models of the same classes can be compared."
         raise UsageError(message)
