@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from giemsa.evaluation.corruption import FAMILIES, SEVERITIES, corrupt, orientations
+from giemsa.evaluation.corruption import FAMILIES, SEVERITIES, corrupt
 from tests.evaluation.conftest import blobs
 
 
@@ -72,10 +72,3 @@ def test_saturation_leaves_grey_pixels_grey_and_the_brightest_channel_alone() ->
 def test_an_unknown_severity_is_refused(cells: NDArray[np.uint8]) -> None:
     with pytest.raises(ValueError, match="severity must be one of"):
         corrupt(cells, "bubble", 6, seed=1)
-
-
-def test_there_are_eight_orientations_and_the_first_is_the_picture_itself(cells: NDArray[np.uint8]) -> None:
-    turned = orientations(cells)
-    assert len({each.tobytes() for each in turned}) == 8
-    np.testing.assert_array_equal(turned[0], cells)
-    np.testing.assert_array_equal(orientations(turned[1])[1], cells)

@@ -11,8 +11,8 @@ import pytest
 from numpy.typing import NDArray
 
 from giemsa.errors import UsageError
-from giemsa.evaluation.scoring import SHARE, Scorer
-from giemsa.training.bundle import load_network
+from giemsa.evaluation.scoring import SHARE, Scorer, orientations
+from giemsa.training.bundle import load_network, read_info, write_info
 
 
 def test_scores_have_one_row_per_cell_and_probabilities_sum_to_one(
@@ -45,6 +45,47 @@ def test_a_cell_scores_the_same_bits_in_any_company(
     parts = [scorer.score(views[start : start + size]) for start in range(0, len(views), size)]
     np.testing.assert_array_equal(np.concatenate([part.logits for part in parts]), whole.logits)
     np.testing.assert_array_equal(np.concatenate([part.features for part in parts]), whole.features)
+
+
+def test_there_are_eight_orientations_and_the_first_is_the_view_itself(views: NDArray[np.uint8]) -> None:
+    turned = orientations(views)
+    assert len({each.tobytes() for each in turned}) == 8
+    np.testing.assert_array_equal(turned[0], views)
+    np.testing.assert_array_equal(orientations(turned[1])[1], views)
+
+
+def doubting(bundle: Path, folder: Path, doubt: float) -> Path:
+    """Copy a model and let it score what it doubts from all sides."""
+    shutil.copytree(bundle, folder)
+    write_info(folder, read_info(folder).model_copy(update={"doubt": doubt}))
+    return folder
+
+
+@pytest.mark.parametrize("pooled", [True, False])
+def test_what_a_model_doubts_gets_the_mean_of_all_orientations_and_nothing_else_does(
+    tiny_bundle: Path, views: NDArray[np.uint8], tmp_path: Path, *, pooled: bool
+) -> None:
+    plain = Scorer(tiny_bundle)
+    once = plain.score(views)
+    doubt = float(np.median(once.confidence))
+    scores = Scorer(doubting(tiny_bundle, tmp_path / "cnn", doubt), pooled=pooled).score(views)
+    doubted = once.confidence < doubt
+    assert 0 < doubted.sum() < len(views)
+    mean = np.mean([plain.score(turned).probabilities for turned in orientations(views)], axis=0)
+    np.testing.assert_allclose(scores.probabilities[doubted], mean[doubted], atol=1e-12)
+    np.testing.assert_array_equal(scores.probabilities[~doubted], once.probabilities[~doubted])
+    np.testing.assert_array_equal(scores.labels, scores.probabilities.argmax(axis=1))
+    np.testing.assert_array_equal(scores.confidence, scores.probabilities.max(axis=1))
+    np.testing.assert_array_equal(scores.logits, once.logits)
+
+
+def test_a_doubtful_cell_gets_one_answer_however_it_lies(
+    tiny_bundle: Path, views: NDArray[np.uint8], tmp_path: Path
+) -> None:
+    scorer = Scorer(doubting(tiny_bundle, tmp_path / "cnn", 1.0))
+    answers = [scorer.score(turned).probabilities for turned in orientations(views)]
+    for answer in answers[1:]:
+        np.testing.assert_allclose(answer, answers[0], atol=1e-6)
 
 
 def test_many_threads_may_share_one_scorer(tiny_bundle: Path, views: NDArray[np.uint8]) -> None:

@@ -49,15 +49,6 @@ def corrupt(views: View, family: str, severity: int, seed: int) -> View:
     return worse
 
 
-def orientations(views: View) -> list[View]:
-    """Give the views under the eight symmetries of the square, the unchanged ones first.
-
-    A cell on a slide has no up and no left: every answer should be the same.
-    """
-    turned = [np.rot90(views, quarter, axes=(1, 2)) for quarter in range(4)]
-    return [np.ascontiguousarray(each) for view in turned for each in (view, view[:, :, ::-1])]
-
-
 def _pixelate(view: View, level: int, _: np.random.Generator) -> View:
     side = view.shape[0]
     coarse = max(1, int(side * (0.6, 0.5, 0.4, 0.3, 0.25)[level]))

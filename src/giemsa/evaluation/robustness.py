@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from giemsa.evaluation.cells import Cells
-from giemsa.evaluation.corruption import FAMILIES, SEVERITIES, corrupt, orientations
+from giemsa.evaluation.corruption import FAMILIES, SEVERITIES, corrupt
 from giemsa.evaluation.metrics import measure
-from giemsa.evaluation.scoring import Scorer
+from giemsa.evaluation.scoring import Scorer, orientations
 from giemsa.progress import track
 
 

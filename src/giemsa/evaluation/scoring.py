@@ -27,9 +27,10 @@ class Scores:
     """What a model says about ``n`` cells.
 
     Args:
-        logits: shape ``(n, classes)``, float32, as the network gave them.
+        logits: shape ``(n, classes)``, float32, as the network gave them for the view as it lies.
         features: shape ``(n, d)``, float32, the penultimate layer.
-        probabilities: shape ``(n, classes)``, float64, calibrated; each row sums to 1.
+        probabilities: shape ``(n, classes)``, float64, calibrated; each row sums to 1. Where the view as it
+            lies left more doubt than the model's ``doubt`` allows, the mean over its eight orientations.
         labels: index of the likeliest class, shape ``(n,)``; stated for rejected cells too.
         confidence: probability of that class, shape ``(n,)``.
         rejected: whether the picture is no cell of a known kind, shape ``(n,)``.
@@ -80,6 +81,9 @@ class Scorer:
         self._check(views)
         logits, features, looks = self._each(self._everything, views)
         probabilities = softmax(logits, self.info.temperature)
+        doubtful = probabilities.max(axis=1) < self.info.doubt
+        if doubtful.any():
+            probabilities[doubtful] = self._from_all_sides(views[doubtful], probabilities[doubtful])
         labels = probabilities.argmax(axis=1)
         rejected, reasons = self._rejection.judge(looks, logits, features)
         confidence = np.take_along_axis(probabilities, labels[:, None], axis=1)[:, 0]
@@ -95,6 +99,14 @@ class Scorer:
         """Describe what the views look like, shape ``(n, k)``, for the rejection; see ``appearance``."""
         (looks,) = self._each(lambda share: (appearance(share),), views)
         return looks
+
+    def _from_all_sides(self, views: NDArray[np.uint8], upright: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Give the mean probabilities over all eight orientations; those of the first are known."""
+        others = np.concatenate(orientations(views)[1:])
+        logits, _ = self._each(self._run, others)
+        seen = softmax(logits, self.info.temperature).reshape(-1, *upright.shape)
+        mean: NDArray[np.float64] = (upright + seen.sum(axis=0)) / (1 + len(seen))
+        return mean
 
     def _try(self, bundle: Path) -> None:
         """Score one view: what does not fit together is found here, not in the middle of the work."""
@@ -143,6 +155,15 @@ class Scorer:
                 )
                 raise UsageError(message) from error
         return self._local.runner
+
+
+def orientations(views: NDArray[np.uint8]) -> list[NDArray[np.uint8]]:
+    """Give the views under the eight symmetries of the square, the unchanged ones first.
+
+    A cell on a slide has no up and no left: every answer should be the same.
+    """
+    turned = [np.rot90(views, quarter, axes=(1, 2)) for quarter in range(4)]
+    return [np.ascontiguousarray(each) for view in turned for each in (view, view[:, :, ::-1])]
 
 
 def _read(path: Path) -> bytes:

@@ -10,10 +10,11 @@ from giemsa.workspace import Workspace
 
 NAME = "ensemble"
 MEMBERS = ("cnn", "fine-tuned")
+DOUBT = 0.9  # benchmarks/doubt.py, decision 10
 
 
 def run(workspace: Workspace, *, image: Image, reject: Reject) -> None:
-    """Write ``models/ensemble``: both networks in one, each with a calibrated say.
+    """Write ``models/ensemble``: both networks in one, each with a calibrated say, doubtful cells seen twice.
 
     Nothing is trained here; what is measured on validation cells is the ensemble's own temperature and what
     it rejects.
@@ -43,7 +44,9 @@ def run(workspace: Workspace, *, image: Image, reject: Reject) -> None:
             "parameters": network.count_params(),
             "temperature": 1.0,
             "rejection": {},
-            "recipe": " and ".join(MEMBERS) + ": mean of their calibrated logits",
+            "doubt": DOUBT,
+            "recipe": f"{' and '.join(MEMBERS)}: mean of their calibrated logits; "
+            f"below {DOUBT:.0%} confidence, of all eight orientations",
         }
     )
     with training_run(workspace, info):

@@ -50,6 +50,7 @@ class BundleInfo(BaseModel):
     parameters: Annotated[int, Field(ge=1, description="numbers in the network")]
     temperature: Annotated[float, Field(gt=0)] = 1.0
     rejection: Annotated[dict[str, Any], Field(description="thresholds; empty: nothing is rejected")] = {}
+    doubt: Annotated[float, Field(ge=0, le=1, description="less confidence: score all orientations")] = 0.0
     recipe: Annotated[str, Field(description="how it was trained, in one line")]
 
 
