@@ -46,8 +46,8 @@ class Told:
         self.epochs.append((step, metrics))
 
 
-@pytest.fixture(autouse=True)
-def told(monkeypatch: pytest.MonkeyPatch) -> dict[str, Told]:
+def _listen(monkeypatch: pytest.MonkeyPatch) -> dict[str, Told]:
+    """Let stages tell their runs to what is given back, by the model's name."""
     runs: dict[str, Told] = {}
 
     @contextmanager
@@ -57,6 +57,21 @@ def told(monkeypatch: pytest.MonkeyPatch) -> dict[str, Told]:
     for stage in (train, fine_tune, combine):
         monkeypatch.setattr(stage, "training_run", run)
     return runs
+
+
+@pytest.fixture(autouse=True)
+def told(monkeypatch: pytest.MonkeyPatch) -> dict[str, Told]:
+    return _listen(monkeypatch)
+
+
+@pytest.fixture(scope="module")
+def fine_tuned(tmp_path_factory: pytest.TempPathFactory) -> tuple[Workspace, dict[str, Told]]:
+    """A project whose network is fine-tuned, and what its runs were told."""
+    workspace = _project(tmp_path_factory.mktemp("fine_tuned"))
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        runs = _listen(monkeypatch)
+        fine_tune.run(workspace, image=IMAGE, fine_tune=FINE_TUNE, reject=REJECT)
+    return workspace, runs
 
 
 def _project(root: Path, *, drawn: bool = True) -> Workspace:
@@ -133,22 +148,29 @@ def test_a_failure_half_way_leaves_the_old_model(tmp_path: Path, monkeypatch: py
     assert list(_files(workspace.model("cnn"))) == ["old"]
 
 
-def test_fine_tuning_writes_the_network_before_and_after(tmp_path: Path, told: dict[str, Told]) -> None:
-    workspace = _project(tmp_path)
-    fine_tune.run(workspace, image=IMAGE, fine_tune=FINE_TUNE, reject=REJECT)
+def test_fine_tuning_writes_the_network_before_and_after(
+    fine_tuned: tuple[Workspace, dict[str, Told]],
+) -> None:
+    workspace, runs = fine_tuned
     before, after = (load_network(workspace.model(name)) for name in ("frozen-head", "fine-tuned"))
-    assert [len(run.epochs) for run in told.values()] == [2, 1]
+    assert [len(run.epochs) for run in runs.values()] == [2, 1]
     assert read_info(workspace.model("fine-tuned")).weights == "random: no pretrained weights"
     images = np.random.default_rng(0).uniform(0, 255, (2, 32, 32, 3)).astype(np.float32)
     assert not np.allclose(before(images)["features"], after(images)["features"], atol=1e-4)
 
 
-def test_both_networks_together_say_the_mean_of_what_each_says(tmp_path: Path, told: dict[str, Told]) -> None:
+def test_a_network_alone_is_not_combined(tmp_path: Path, tiny_bundle: Path) -> None:
     workspace = _project(tmp_path)
-    train.run(workspace, image=IMAGE, train=TRAIN.model_copy(update={"max_epochs": 2}), reject=REJECT)
+    shutil.copytree(tiny_bundle, workspace.model("cnn"))
     with pytest.raises(UsageError, match="fine-tuned holds no trained model"):
         combine.run(workspace, image=IMAGE, reject=REJECT)
-    fine_tune.run(workspace, image=IMAGE, fine_tune=FINE_TUNE, reject=REJECT)
+
+
+def test_both_networks_together_say_the_mean_of_what_each_says(
+    fine_tuned: tuple[Workspace, dict[str, Told]], told: dict[str, Told]
+) -> None:
+    workspace, _ = fine_tuned
+    train.run(workspace, image=IMAGE, train=TRAIN.model_copy(update={"max_epochs": 2}), reject=REJECT)
     combine.run(workspace, image=IMAGE, reject=REJECT)
     views = np.random.default_rng(0).integers(0, 256, (3, 32, 32, 3), np.uint8)
     cnn, tuned, both = (Scorer(workspace.model(name)) for name in ("cnn", "fine-tuned", "ensemble"))
@@ -158,6 +180,7 @@ def test_both_networks_together_say_the_mean_of_what_each_says(tmp_path: Path, t
     assert (both.info.data, both.info.pretrained, both.info.drawn) == (cnn.info.data, False, True)
     assert both.info.weights == "those of cnn and fine-tuned: none pretrained"
     assert both.info.rejection
+    assert (cnn.info.doubt, both.info.doubt) == (0, combine.DOUBT)
     assert not read_history(workspace.model("ensemble"))
     assert not told["ensemble"].epochs
 
