@@ -4,7 +4,8 @@
 
 All take turns, round by round, so that other work on the machine slows everyone alike; the best round counts.
 ``cold`` is the rate of the very first pass, which builds graphs and packs weights. Every row ends with the
-largest difference of its probabilities to those of Keras.
+largest difference of its probabilities to those of Keras, which sees a cell as it lies: the ensemble scores
+what it doubts in all orientations, and files of other sizes are shrunk by their decoder.
 """
 
 import argparse

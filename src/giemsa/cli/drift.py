@@ -64,10 +64,10 @@ def _champion(workspace: "Workspace", params: "Params") -> tuple["Predictor | No
     """Give the champion and since when it stands; None for both where there is none yet."""
     from giemsa.registry.prediction import Predictor
     from giemsa.registry.promotion import history
-    from giemsa.registry.versions import resolve, standing
+    from giemsa.registry.versions import champion_number, resolve
 
     name = params.register_.model
-    number = standing(workspace, name)
+    number = champion_number(workspace, name)
     if not number:
         return None, None
     model = resolve(f"{name}/{number}", workspace)

@@ -25,7 +25,7 @@ def summary() -> None:
     """Say in short what the last run found, dropped, trained and registered."""
     from rich.console import Console
 
-    from giemsa.registry.versions import standing
+    from giemsa.registry.versions import champion_number
     from giemsa.workspace import find_workspace
 
     workspace = find_workspace()
@@ -41,7 +41,7 @@ def summary() -> None:
     console.print(_models(workspace, metrics))
     console.print(f"Registered: {receipt['model']} version {receipt['version']}, {receipt['decision']}.")
     console.print(receipt["reason"])
-    today = standing(workspace, receipt["model"])
+    today = champion_number(workspace, receipt["model"])
     if today and (today == receipt["version"]) != (receipt["decision"] == "champion"):
         console.print(f'Since then version {today} became champion: "giemsa models history" tells why.')
     places = {

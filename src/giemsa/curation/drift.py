@@ -74,9 +74,7 @@ def population_stability_index(reference: NDArray[np.int64], new: NDArray[np.int
 
 def _numbers_moved(reference: NDArray[np.float64], new: NDArray[np.float64]) -> tuple[float, float]:
     inner = np.unique(np.quantile(reference, np.linspace(0, 1, BINS + 1)[1:-1]))
-    if (
-        inner[0] == reference.min()
-    ):  # many equal values at the low end: what lies below them is a bin of its own
+    if inner[0] == reference.min():  # many equal lowest values: what lies below them is a bin of its own
         inner = np.insert(inner, 0, np.nextafter(inner[0], -np.inf))
     counts = [
         np.bincount(np.searchsorted(inner, values), minlength=len(inner) + 1) for values in (reference, new)

@@ -99,7 +99,7 @@ def resolve(reference: str, workspace: Workspace) -> ResolvedModel:
     return ResolvedModel(bundle, label, read_info(bundle).data.curated, registered=True)
 
 
-def standing(workspace: Workspace, name: str) -> str:
+def champion_number(workspace: Workspace, name: str) -> str:
     """Give the number of today's champion; empty where there is none."""
     return aliases(connect(workspace), name).get(CHAMPION, "") if _has_registry(workspace) else ""
 
