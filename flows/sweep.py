@@ -130,7 +130,7 @@ def compare(points: Sequence[Point], name: str, model: str, workspace: Workspace
         for title, point in known.items()
         if title in trained
     ]
-    rows.sort(key=lambda row: (-row["macro-F1"], row["loss"]))
+    rows.sort(key=lambda row: (row["loss"], -row["macro-F1"]))
     if rows:
         create_table_artifact(rows, key="sweep", description=f"{model} on the validation cells, best first.")
     return rows
@@ -147,7 +147,10 @@ def _result(workspace: Workspace, point: Point, *, sweep: str, experiment: str, 
         files = DVCFileSystem(str(workspace.root), rev=experiment)
         for file in ("bundle.json", "history.csv"):
             files.get_file(f"models/{model}/{file}", f"{folder}/{file}")
-        best = min(read_history(Path(folder)), key=lambda epoch: epoch.val_loss)
+        history = read_history(Path(folder))
+        # What training kept is one of the last phase's; losses at other resolutions say nothing of it.
+        last = (epoch for epoch in history if epoch.phase == history[-1].phase)
+        best = min(last, key=lambda epoch: epoch.val_loss)
         tried = " ".join(f"{key}={value}" for key, value in point.items())
         run_id = mark_run(workspace, read_info(Path(folder)), {"sweep": sweep, "point": tried})
     figures = {"macro-F1": best.val_macro_f1, "accuracy": best.val_accuracy, "loss": best.val_loss}

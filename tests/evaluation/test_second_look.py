@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from PIL import Image as Pillow
 
 from giemsa.curation.audit import Audit, audit
-from giemsa.data.sources import Source, open_source
+from giemsa.data.sources import Item, Source, open_source
 from giemsa.evaluation.scoring import Scorer
 from giemsa.evaluation.second_look import second_look
 from giemsa.settings import params_or_defaults
@@ -84,6 +84,16 @@ def test_unreadable_images_and_few_images_are_no_trouble(cells: Path) -> None:
         (cells / KINDS[row % 2] / f"{row:03d}.png").unlink()
     look = second_look(*audited(cells), eyes())
     assert look.strangers == ()
+
+
+def test_what_has_no_content_takes_no_other_pictures_features(
+    cells: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, found = audited(cells)
+    before = second_look(source, found, eyes())
+    again = [Item("ig/000.png", "ig", None, "of a name that was there before"), *source.items()]
+    monkeypatch.setattr(source, "items", lambda: iter(again))
+    assert second_look(source, found, eyes()) == before
 
 
 def test_images_without_labels_have_no_wrong_ones(cells: Path) -> None:

@@ -40,6 +40,16 @@ def test_a_model_is_registered_once_with_its_tags(project: Workspace, tiny_bundl
     assert first.tags["model_id"].startswith("m-")
 
 
+def test_a_model_may_have_two_names_and_keeps_its_files_under_both(
+    project: Workspace, tiny_bundle: Path
+) -> None:
+    register(project, tiny_bundle)
+    register_version(project, tiny_bundle, name="other", run_id=None, tags={"fingerprint": "f00d"})
+    one, other = (versions(connect(project), name)[0] for name in (NAME, "other"))
+    assert one.source == other.source
+    assert len(connect(project).search_logged_models([experiment_id(connect(project))])) == 1
+
+
 def test_an_upload_that_was_killed_leaves_nothing_behind(project: Workspace, tiny_bundle: Path) -> None:
     client = connect(project)
     client.create_logged_model(experiment_id(client), "cnn", tags={"fingerprint": "f00d"})

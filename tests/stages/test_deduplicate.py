@@ -4,7 +4,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
@@ -169,19 +168,29 @@ def test_where_nothing_is_left_the_stage_says_so_and_shows_why(tmp_path: Path) -
     assert (workspace.duplicates / "gallery.html").exists()
 
 
+def test_an_original_that_was_changed_is_never_taken_for_the_one_that_came_in(
+    tmp_path: Path, images: dict[str, bytes]
+) -> None:
+    workspace = project(tmp_path, images)
+    (workspace.raw / "one/ig/4.png").write_bytes(png(99))
+    with pytest.raises(CheckFailedError, match=r"one/ig/4\.png was changed since it came in"):
+        run(workspace, image=IMAGE, deduplicate=SETTINGS)
+
+
+def test_memories_damaged_by_a_power_cut_are_forgotten(tmp_path: Path, images: dict[str, bytes]) -> None:
+    workspace = project(tmp_path, images)
+    run(workspace, image=IMAGE, deduplicate=SETTINGS)
+    before = digest(workspace.curated)
+    memories = list(workspace.measurements.rglob("*.parquet"))
+    assert len(memories) > 1
+    for file in memories:
+        file.write_bytes(b"")
+    run(workspace, image=IMAGE, deduplicate=SETTINGS)
+    assert digest(workspace.curated) == before
+
+
 def test_an_original_that_is_gone_is_named(tmp_path: Path, images: dict[str, bytes]) -> None:
     workspace = project(tmp_path, images)
     (workspace.raw / "one/ig/4.png").unlink()
     with pytest.raises(CheckFailedError, match=r"one/ig/4\.png cannot be read"):
         run(workspace, image=IMAGE, deduplicate=SETTINGS)
-
-
-def test_no_image_reads_as_cells_of_constant_grey(tmp_path: Path) -> None:
-    flat = {}
-    for level in (20, 220):
-        buffer = io.BytesIO()
-        Pillow.fromarray(np.full((96, 96, 3), level, np.uint8)).save(buffer, "PNG")
-        flat[f"one/ig/{level}.png"] = buffer.getvalue()
-    workspace = project(tmp_path, flat)
-    run(workspace, image=IMAGE, deduplicate=SETTINGS)
-    assert len(read_curated(workspace.curated)) == 2

@@ -8,10 +8,11 @@ import pandas as pd
 import pytest
 
 from giemsa.errors import CheckFailedError, UsageError
+from giemsa.evaluation.cells import read_side
 from giemsa.evaluation.corruption import FAMILIES
 from giemsa.settings import Evaluate, Image
 from giemsa.stages.evaluate import run
-from giemsa.training.bundle import read_info, write_info
+from giemsa.training.bundle import read_info, write_info, write_seen
 from giemsa.workspace import MODELS, Workspace
 from tests.evaluation.conftest import tiny_project
 
@@ -58,7 +59,7 @@ def test_metrics_agree_with_the_predictions(workspace: Workspace) -> None:
     assert metrics["models"]["cnn"]["accuracy"] == pytest.approx(accuracy, abs=1e-6)
 
 
-def test_tables_for_dvc_plots_have_the_columns_that_plots_name(workspace: Workspace) -> None:
+def test_tables_of_confusion_learning_and_robustness_have_their_columns(workspace: Workspace) -> None:
     confusion = pd.read_csv(workspace.evaluation / "confusion-cnn.csv")
     assert list(confusion) == ["actual", "predicted"]
     learning = pd.read_csv(workspace.evaluation / "learning.csv")
@@ -110,6 +111,13 @@ def test_what_is_missing_or_does_not_fit_is_named(tiny_bundle: Path, tmp_path: P
     with pytest.raises(UsageError, match=r"model_card\.md\.j2 cannot be filled"):
         run(project, image=IMAGE, evaluate=PLAIN)
     assert not project.evaluation.exists()
+
+
+def test_a_model_that_learned_from_a_test_cell_is_not_judged_by_it(tiny_bundle: Path, tmp_path: Path) -> None:
+    project = tiny_project(tmp_path, tiny_bundle)
+    write_seen(project.model("cnn"), [read_side(project, "test", IMAGE).contents[0]])
+    with pytest.raises(UsageError, match="cnn learned from cells of today's test side"):
+        run(project, image=IMAGE, evaluate=PLAIN)
 
 
 def test_a_class_that_the_model_does_not_know_fails_the_check(tiny_bundle: Path, tmp_path: Path) -> None:

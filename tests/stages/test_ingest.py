@@ -102,6 +102,13 @@ def test_drawn_cells_leave_as_soon_as_there_are_real_ones(
     assert "2 drawn images are left out" in capsys.readouterr().err
 
 
+def test_a_class_keeps_the_spelling_that_came_first(workspace: Workspace) -> None:
+    bring(workspace, cells("Neutrophil/a.png", "ig/b.png"))
+    bring(workspace, cells("neutrophil/c.png", "IG/d.png", shade=9), "april")
+    run(workspace, image=IMAGE)
+    assert read_manifest(workspace.manifest)["label"].tolist() == ["Neutrophil", "ig", "ig", "Neutrophil"]
+
+
 def test_nothing_brought_in_is_one_sentence(workspace: Workspace) -> None:
     with pytest.raises(CheckFailedError, match=r'holds no images: run "giemsa ingest SOURCE" first'):
         run(workspace, image=IMAGE)

@@ -9,8 +9,11 @@ import typer
 from giemsa.cli.app import app
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import pandas as pd
 
+    from giemsa.curation.measuring import Content
     from giemsa.data.sources import Source
     from giemsa.registry.prediction import Predictor
     from giemsa.settings import Params
@@ -89,32 +92,50 @@ def _new_images(
     source: "Source | None", workspace: "Workspace", params: "Params", predictor: "Predictor | None"
 ) -> tuple[int, "pd.DataFrame"]:
     """Measure the readable images that the manifest does not hold yet; a new label makes an image new."""
+    from collections import deque
+
     import pandas as pd
 
+    from giemsa.curation.audit import content_key
     from giemsa.curation.decisions import without_nan
     from giemsa.curation.drift import PREDICTED, PROPERTIES
-    from giemsa.curation.measuring import measure
+    from giemsa.curation.measuring import Measurements
     from giemsa.data.manifest import read_manifest
 
     known = set()
     if workspace.manifest.is_file():
         manifest = without_nan(read_manifest(workspace.manifest)[["pixel_hash", "label"]])
-        known = set(manifest.itertuples(index=False, name=None))
+        known = {_key(*image) for image in manifest.itertuples(index=False, name=None)}
+    compute = params.compute
+    measurements = Measurements(workspace.measurements, params.image, compute.workers, engine=compute.engine)
+    waiting: deque[tuple[Content, str | None]] = deque()
+
+    def read() -> "Iterator[tuple[str, Content]]":
+        for item in source.items() if source else ():
+            if item.content is not None:
+                waiting.append((item.content, item.label))
+                yield content_key(item.content), item.content
+
     rows = []
-    for item in source.items() if source else ():
-        if item.content is None:
-            continue
-        measured = measure(item.content, params.image)
-        if measured["readable"] and (measured["pixel_hash"], item.label) not in known:
-            row = {name: measured[name] for name in (*PROPERTIES, "pixel_hash")} | {"label": item.label}
-            said = {PREDICTED: predictor.predict([item.content])[0]["label"]} if predictor else {}
+    for measured in measurements.measure(read()):
+        content, label = waiting.popleft()
+        if measured["readable"] and _key(measured["pixel_hash"], label) not in known:
+            row = {name: measured[name] for name in (*PROPERTIES, "pixel_hash")} | {"label": label}
+            said = {PREDICTED: predictor.predict([content])[0]["label"]} if predictor else {}
             rows.append(row | said)
     return len(source) if source else 0, pd.DataFrame(rows, columns=None if rows else [*PROPERTIES])
+
+
+def _key(pixels: str, label: str | None) -> tuple[str, str | None]:
+    """Name an image and its class, however the class is spelled."""
+    return pixels, label and label.casefold()
 
 
 def _reference(workspace: "Workspace", predictor: "Predictor | None") -> "pd.DataFrame":
     """Read training cells, spread evenly over the data: properties and what the champion says of them."""
     import pandas as pd
+    import pyarrow as pa
+    import pyarrow.compute as pc
 
     from giemsa.curation.drift import PREDICTED
     from giemsa.data.curated import read_curated, read_splits
@@ -126,10 +147,10 @@ def _reference(workspace: "Workspace", predictor: "Predictor | None") -> "pd.Dat
     manifest = read_manifest(workspace.manifest)
     reference = manifest[manifest["path"].isin(chosen)]
     if predictor:
-        cells = read_curated(workspace.curated, ["path", "image"]).to_pandas()
-        cells = cells[cells["path"].isin(chosen)]
-        said = [row["label"] for row in predictor.predict(cells["image"].tolist())]
-        answers = pd.DataFrame({"path": cells["path"].to_numpy(), PREDICTED: said})
+        cells = read_curated(workspace.curated, ["path", "image"])
+        cells = cells.filter(pc.is_in(cells["path"], value_set=pa.array(sorted(chosen))))
+        said = [row["label"] for row in predictor.predict(cells["image"].to_pylist())]
+        answers = pd.DataFrame({"path": cells["path"].to_pylist(), PREDICTED: said})
         reference = reference.merge(answers, on="path")
     return reference
 

@@ -67,7 +67,7 @@ def _read(path: Path) -> dict[str, Any]:
 def _images(images: dict[str, int]) -> "Table":
     from rich.table import Table
 
-    copies = images["dropped"] - images["dropped_junk"] - images["dropped_conflict"]
+    by_rule = [images[f"dropped_{kind}"] for kind in ("junk", "conflict", "copies")]
     table = Table("images", "", title="Images", title_justify="left")
     table.columns[1].justify = "right"
     for name, count in (
@@ -75,7 +75,8 @@ def _images(images: dict[str, int]) -> "Table":
         ("cannot be read", images["unreadable"]),
         ("junk that repeats", images["dropped_junk"]),
         ("same cell under two labels", images["dropped_conflict"]),
-        ("copies of a kept image", copies),
+        ("copies of a kept image", images["dropped_copies"]),
+        ("dropped by a person", images["dropped"] - sum(by_rule)),
         ("kept", images["kept"]),
     ):
         table.add_row(name, f"{count:,}")

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from giemsa.curation.store import VERSION as THUMBNAILS
+from giemsa.curation.store import recalled
 from giemsa.workspace import whole
 
 VERSION = 1  # of what registration.py computes: raise it whenever a value changes
@@ -31,10 +32,10 @@ def remembered(file: Path | None, pairs: list[str], compare: Callable[[NDArray[n
         Shape ``(n,)``.
     """
     asked = pa.array(pairs, pa.string())
-    if file is None or not file.is_file():
+    known = None if file is None else recalled(file)
+    if known is None:
         found = compare(np.arange(len(pairs)))
     else:
-        known = pq.read_table(file)
         place = pc.index_in(asked, value_set=known["pair"].combine_chunks())
         new = place.is_null().to_numpy(zero_copy_only=False)
         found = np.empty(len(pairs), dtype=np.float32)

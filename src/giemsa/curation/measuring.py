@@ -98,17 +98,27 @@ def _shrunk(pixels: NDArray[np.uint8], size: int | tuple[int, int]) -> NDArray[n
     return shrunk
 
 
-def original(file: Path) -> bytes:
+def original(file: Path, sha256: str | None = None) -> bytes:
     """Read a file of a batch.
 
+    Args:
+        file: where it lies.
+        sha256: what its record says of it; None where it does not matter.
+
     Raises:
-        CheckFailedError: if it is gone.
+        CheckFailedError: if it is gone, or was changed since it came in.
     """
     try:
-        return file.read_bytes()
+        content = file.read_bytes()
     except OSError as error:
         message = f'{file} cannot be read ({error.strerror}): bring it back with "dvc checkout data/raw.dvc".'
         raise CheckFailedError(message) from None
+    if sha256 is not None and hashlib.sha256(content).hexdigest() != sha256:
+        message = (
+            f'{file} was changed since it came in: bring it back with "dvc checkout --force data/raw.dvc".'
+        )
+        raise CheckFailedError(message)
+    return content
 
 
 def _one_thread_each() -> None:
@@ -177,11 +187,11 @@ class Measurements:
             contents: the SHA-256 of each, None where a file has no bytes.
 
         Raises:
-            CheckFailedError: if such a file is gone.
+            CheckFailedError: if such a file is gone or was changed.
         """
         asked = zip(paths, contents, strict=True)
         new = ((path, sha256) for path, sha256 in asked if sha256 and sha256 not in self._store)
-        for _ in self.measure((sha256, original(folder / path)) for path, sha256 in new):
+        for _ in self.measure((sha256, original(folder / path, sha256)) for path, sha256 in new):
             pass
 
     def views(self, kind: str, contents: Sequence[str]) -> NDArray[np.uint8]:

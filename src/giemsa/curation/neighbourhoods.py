@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from giemsa.curation.nearest import EXACT_UP_TO, Rows, Vectors, improve, nearest, nobody
 from giemsa.curation.neighbours import Hashes, pairs_within
+from giemsa.curation.store import recalled
 from giemsa.workspace import whole
 
 
@@ -70,9 +71,10 @@ def _recall_pairs(
     file: Path, hashes: Hashes, queries: Hashes
 ) -> tuple[list[tuple[Rows, Rows]], NDArray[np.bool_], NDArray[np.bool_]]:
     """Give the known pairs among these hashes; tell which queries and which hashes were there before."""
-    if not file.is_file():
+    known = recalled(file)
+    if known is None:
         return [], np.zeros(len(queries), dtype=bool), np.zeros(len(hashes), dtype=bool)
-    table = pq.read_table(file).combine_chunks()
+    table = known.combine_chunks()
     before, near = table["query"].to_numpy(), table["near"]
     counts = pc.list_value_length(near).to_numpy()
     left, right = np.repeat(before, counts), pc.list_flatten(near).to_numpy()
@@ -86,7 +88,7 @@ def _recall(
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """Fill in what is known, in place; tell who was there before, and who has all neighbours of then."""
     settled = np.zeros(len(rows), dtype=bool)
-    table = pq.read_table(file) if file.is_file() else None
+    table = recalled(file)
     if table is None or table["row"].type.list_size != rows.shape[1]:
         return settled, settled
     before, now = table["name"].combine_chunks(), pa.array(names, pa.string())

@@ -51,7 +51,8 @@ class Store:
         self._tables: list[pa.Table] = []
         self._places: dict[str, tuple[int, int]] = {}
         for file in sorted(self.folder.glob("*.parquet")):
-            self._remember(pq.ParquetFile(file).read(KNOWN.names))
+            if table := recalled(file, KNOWN.names):
+                self._remember(table)
 
     def __contains__(self, content: str) -> bool:
         return content in self._fresh or content in self._places
@@ -133,6 +134,17 @@ class Store:
         self._tables.append(table)
         for row, content in enumerate(table["content"].to_pylist()):
             self._places[content] = (number, row)
+
+
+def recalled(file: Path, columns: Sequence[str] | None = None) -> pa.Table | None:
+    """Read what was remembered; a file that is missing, or damaged by a power cut, is forgotten."""
+    try:
+        return pq.ParquetFile(file).read(columns)
+    except FileNotFoundError:
+        return None
+    except (OSError, pa.ArrowInvalid):
+        file.unlink(missing_ok=True)
+        return None
 
 
 def _column(file: Path, kind: str, wanted: set[str]) -> Iterator[tuple[str, memoryview]]:

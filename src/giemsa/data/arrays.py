@@ -83,16 +83,17 @@ class NpzSource:
         return shape[0]
 
     def _read_labels(self) -> list[str | None]:
+        for images, part in self._parts:
+            rows = self._counts[images]
+            if part in self._arrays and (count := self._arrays.header(part).shape[0]) != rows:
+                reason = f"has {count:,} labels for {rows:,} images"
+                self._arrays.refuse(part, reason, "save one for each image")
         given = {labels: self._arrays.values(labels) for _, labels in self._parts if labels in self._arrays}
         names = self._class_names({value for values in given.values() for value in values})
         labels: list[str | None] = []
         for images, part in self._parts:
             rows = self._counts[images]
             values = given.get(part)
-            if values is not None and len(values) != rows:
-                self._arrays.refuse(
-                    part, f"has {len(values):,} labels for {rows:,} images", "save one for each image"
-                )
             labels += [None] * rows if values is None else [names.get(value, str(value)) for value in values]
         if odd := sorted({label for label in labels if label is not None and not names_a_folder(label)}):
             message = f"{self._file} has a class {odd[0]!r}, which no folder can be called: rename it."

@@ -87,7 +87,10 @@ class FolderSource:
                 if entry.is_dir(follow_symlinks=False):
                     waiting.append((Path(entry.path), f"{path}/"))
                 elif is_image(path) or (entry.is_symlink() and entry.is_dir()):
-                    facts = entry.stat(follow_symlinks=False)
+                    try:
+                        facts = entry.stat(follow_symlinks=False)
+                    except FileNotFoundError:  # taken away meanwhile
+                        continue
                     yield _Entry(path, Path(entry.path), facts.st_size, facts.st_mtime_ns)
                 elif is_other_picture(path):
                     self.skipped += 1

@@ -120,6 +120,8 @@ class NpzFile:
             )
         if not shape:
             self.refuse(name, "is a single value", "save one entry for each image")
+        if min(shape) < 0:
+            self.refuse(name, f"declares the shape {shape}", "save the file again")
         if by_column and prod(shape) > max(shape):
             self.refuse(name, "is stored column by column", "save it through numpy.ascontiguousarray")
         return Header(shape, dtype)

@@ -60,7 +60,7 @@ def _features(
     source: Source, found: Audit, scorer: Scorer
 ) -> tuple[list[str], list[str | None], NDArray[np.float32]]:
     """Give path, label and features of each readable image."""
-    items = (item for item in source.items() if item.path in found.contents)
+    items = (item for item in source.items() if item.content is not None and item.path in found.contents)
     shown = track(items, f"looking at {source.name} again", total=len(found.contents))
     paths: list[str] = []
     labels: list[str | None] = []

@@ -13,7 +13,7 @@ from giemsa.data.curated import read_curated, read_splits
 from giemsa.errors import UsageError
 from giemsa.registry.connection import connect
 from giemsa.registry.fingerprints import commit_holding, content_hash
-from giemsa.registry.versions import aliases, find, resolve, versions
+from giemsa.registry.versions import aliases, find, has_registry, resolve, versions
 from giemsa.settings import params_or_defaults
 from giemsa.training.bundle import read_seen
 from giemsa.workspace import Workspace
@@ -136,6 +136,8 @@ def _side_of(path: str, workspace: Workspace) -> str:
 
 def _learned_from(digest: str, workspace: Workspace) -> list[str]:
     """Name the versions that were trained or chosen by an image; one whose files are lost says so."""
+    if not has_registry(workspace):
+        return []
     name = params_or_defaults(workspace.params).register_.model
     found = []
     for version in versions(connect(workspace), name):

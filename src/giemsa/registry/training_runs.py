@@ -52,23 +52,24 @@ def training_fingerprint(info: BundleInfo) -> str:
 
 
 def run_of(client: "MlflowClient", info: BundleInfo) -> "Entity | None":
-    """Find the run that trained a model: the newest of its name, on its data, with its parameters.
+    """Find the run that trained a model: of its name, on its data, with its parameters, newest finished one.
 
     Its code may have changed since, so that the fingerprint alone does not find it.
     """
     params = {key: str(value) for key, value in flat(info.params)}
     data = _data_tags(info)
-    found = client.search_runs([experiment_id(client)], order_by=["attributes.start_time DESC"])
-    return next(
-        (
-            run
-            for run in found
-            if run.info.run_name == info.name
-            and data.items() <= run.data.tags.items()
-            and params.items() <= run.data.params.items()
-        ),
-        None,
+    same = " and ".join(f"tags.`{key}` = '{value}'" for key, value in info.data.model_dump().items())
+    found = client.search_runs(
+        [experiment_id(client)],
+        f"attributes.run_name = '{info.name}' and {same}",
+        order_by=["attributes.start_time DESC"],
     )
+    matching = (
+        run
+        for run in found
+        if data.items() <= run.data.tags.items() and params.items() <= run.data.params.items()
+    )
+    return min(matching, key=lambda run: run.info.status != "FINISHED", default=None)
 
 
 def _data_tags(info: BundleInfo) -> dict[str, str]:

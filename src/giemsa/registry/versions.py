@@ -101,7 +101,7 @@ def resolve(reference: str, workspace: Workspace) -> ResolvedModel:
 
 def champion_number(workspace: Workspace, name: str) -> str:
     """Give the number of today's champion; empty where there is none."""
-    return aliases(connect(workspace), name).get(CHAMPION, "") if _has_registry(workspace) else ""
+    return aliases(connect(workspace), name).get(CHAMPION, "") if has_registry(workspace) else ""
 
 
 def find(reference: str, workspace: Workspace) -> "ModelVersion":
@@ -111,7 +111,7 @@ def find(reference: str, workspace: Workspace) -> "ModelVersion":
         UsageError: if nothing is registered under it, or MLflow does not answer.
     """
     parts = _REFERENCE.fullmatch(reference)
-    if parts is None or not _has_registry(workspace):
+    if parts is None or not has_registry(workspace):
         raise _unknown(reference)
     from mlflow.exceptions import MlflowException
 
@@ -134,8 +134,8 @@ def _unknown(reference: str) -> UsageError:
     )
 
 
-def _has_registry(workspace: Workspace) -> bool:
-    # Asking for a model must not leave an empty database behind.
+def has_registry(workspace: Workspace) -> bool:
+    """Tell whether there is a registry to ask: asking must not leave an empty database behind."""
     scheme, _, path = workspace.tracking_uri.partition(":///")
     return scheme != "sqlite" or Path(path).is_file()
 
@@ -146,12 +146,14 @@ def _ensure_name(client: "MlflowClient", name: str) -> None:
 
 
 def _upload(client: "MlflowClient", bundle: Path, fingerprint: str, run_id: str | None) -> tuple[str, str]:
-    from mlflow.entities import LoggedModelOutput
+    from mlflow.entities import LoggedModelOutput, LoggedModelStatus
 
     experiment = experiment_id(client)
     same = f"tags.`fingerprint` = '{fingerprint}'"
-    for unfinished in client.search_logged_models([experiment], filter_string=same):
-        client.delete_logged_model(unfinished.model_id)
+    for earlier in client.search_logged_models([experiment], filter_string=same):
+        if earlier.status == LoggedModelStatus.READY:  # uploaded under another name
+            return earlier.model_id, earlier.artifact_location
+        client.delete_logged_model(earlier.model_id)
     info = read_info(bundle)
     model = client.create_logged_model(
         experiment,
@@ -163,9 +165,9 @@ def _upload(client: "MlflowClient", bundle: Path, fingerprint: str, run_id: str 
     with tempfile.TemporaryDirectory() as scratch:
         package(bundle, Path(scratch) / "model")
         client.log_model_artifacts(model.model_id, str(Path(scratch) / "model"))
-    client.finalize_logged_model(model.model_id, "READY")
     if run_id:
         client.log_outputs(run_id, [LoggedModelOutput(model.model_id, step=0)])
+    client.finalize_logged_model(model.model_id, LoggedModelStatus.READY)
     return model.model_id, model.artifact_location
 
 

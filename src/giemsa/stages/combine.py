@@ -14,7 +14,7 @@ DOUBT = 0.9  # benchmarks/doubt.py, decision 10
 
 
 def run(workspace: Workspace, *, image: Image, reject: Reject) -> None:
-    """Write ``models/ensemble``: both networks in one, each with a calibrated say, doubtful cells seen twice.
+    """Write ``models/ensemble``: both networks in one, each with a calibrated say.
 
     Nothing is trained here; what is measured on validation cells is the ensemble's own temperature and what
     it rejects.

@@ -27,7 +27,7 @@ def run(workspace: Workspace, *, image: Image, deduplicate: Deduplicate, compute
 
     Raises:
         UsageError: if ``decisions.csv`` is wrong.
-        CheckFailedError: if a file below data/raw is gone, or nothing is kept.
+        CheckFailedError: if a file below data/raw is gone or was changed, or nothing is kept.
     """
     manifest = read_manifest(workspace.manifest)
     readable = manifest[manifest["readable"]].reset_index(drop=True)
@@ -50,7 +50,7 @@ def _rows(readable: pd.DataFrame, decided: pd.DataFrame, raw: Path) -> Iterator[
     names = [name for name in CURATED.names if name != "image"]
     for values in zip(*(told[name].tolist() for name in names), strict=True):
         row = dict(zip(names, values, strict=True))
-        yield row | {"image": original(Path(f"{raw}/{row['path']}"))}
+        yield row | {"image": original(Path(f"{raw}/{row['path']}"), row["sha256"])}
 
 
 def _report(folder: Path, manifest: pd.DataFrame, decided: Decisions, raw: Path) -> None:
@@ -78,6 +78,8 @@ def _summary(decided: Decisions, unreadable: int) -> dict[str, int]:
         "junk" if group.junk else "conflict" if group.conflict else group.kind for group in decided.groups
     )
     kept = int((decided.table["decision"] == "kept").sum())
+    by_person = decided.table["by"] == "person"
+    persons = set(decided.table.loc[by_person, "path"])
     return {
         "images": len(decided.table) + unreadable,
         "unreadable": unreadable,
@@ -85,7 +87,13 @@ def _summary(decided: Decisions, unreadable: int) -> dict[str, int]:
         "dropped": len(decided.table) - kept,
         "dropped_junk": _dropped(decided, junk=True),
         "dropped_conflict": _dropped(decided, junk=False),
-        "by_person": int((decided.table["by"] == "person").sum()),
+        "dropped_copies": sum(
+            member.decision == "dropped" and member.path not in persons
+            for group in decided.groups
+            if not group.conflict
+            for member in group.members
+        ),
+        "by_person": int(by_person.sum()),
         **{f"groups_{kind}": groups[kind] for kind in ("exact", "near", "conflict", "junk")},
     }
 

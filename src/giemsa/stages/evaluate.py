@@ -19,7 +19,7 @@ from giemsa.evaluation.suspects import suspects, write_suspects
 from giemsa.evaluation.thumbnails import Thumbnail, galleries, mistakes
 from giemsa.progress import say
 from giemsa.settings import Evaluate, Image
-from giemsa.training.bundle import load_network, read_history
+from giemsa.training.bundle import load_network, read_history, read_seen
 from giemsa.workspace import MODELS, Workspace, whole
 
 
@@ -27,7 +27,7 @@ def run(workspace: Workspace, *, image: Image, evaluate: Evaluate) -> None:
     """Write ``reports/evaluation``: figures for programs, tables for DVC's plots, pages for people.
 
     Raises:
-        UsageError: if no model was trained, or for views of another size.
+        UsageError: if no model was trained, or one for views of another size or on cells of the test side.
         CheckFailedError: if a side holds no cell, or a class that a model does not know.
     """
     scorers = {
@@ -37,6 +37,13 @@ def run(workspace: Workspace, *, image: Image, evaluate: Evaluate) -> None:
         message = f'{workspace.model("")} holds no trained model: run "giemsa run train" first.'
         raise UsageError(message)
     test, validation = (read_side(workspace, side, image) for side in ("test", "validation"))
+    for name in scorers:
+        if not read_seen(workspace.model(name)).isdisjoint(test.contents):
+            message = (
+                f"{workspace.model(name)} learned from cells of today's test side: "
+                'run "dvc repro" to train it again.'
+            )
+            raise UsageError(message)
     suite = worsened(scorers, test, seed=evaluate.seed) if evaluate.corruptions else {}
     judgements = [
         judge(scorer, read_history(workspace.model(name)), test, validation, suite.get(name, ()), evaluate)

@@ -1,16 +1,15 @@
 """Fine-tune a pretrained MobileNetV3: the head on its frozen base, then its layers too."""
 
-from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from giemsa.errors import UsageError
 from giemsa.progress import say
-from giemsa.registry.training_runs import epoch_figures, training_run
+from giemsa.registry.training_runs import training_run
 from giemsa.settings import HERE, Compute, FineTune, Image, Reject
-from giemsa.stages.learning import Lesson, describe, read_lesson, tell, write_model
+from giemsa.stages.learning import Lesson, describe, read_lesson, telling, write_model
 from giemsa.training.budget import SPEED, affordable_epochs
-from giemsa.training.bundle import BundleInfo, Epoch
+from giemsa.training.bundle import BundleInfo
 from giemsa.training.fine_tuning import fit_head, freeze, pretrain
 from giemsa.training.fitting import Phase
 from giemsa.training.learner import make_reproducible
@@ -18,9 +17,6 @@ from giemsa.training.networks import mobilenet, sized
 from giemsa.training.together import fit
 from giemsa.training.weights import RANDOM, Origin
 from giemsa.workspace import Workspace
-
-if TYPE_CHECKING:
-    from giemsa.registry.tracking import Run
 
 HEAD, TUNED = "frozen-head", "fine-tuned"
 
@@ -48,8 +44,8 @@ def run(
 
     info = describing(HEAD, f"{fine_tune.backbone}, base frozen, {fine_tune.head_epochs} epochs of the head")
     with training_run(workspace, info) as live:
-        before = fit_head(network, lesson.train, lesson.validation, fine_tune, _telling(HEAD, live))
-    write_model(workspace, sized(network, image.size), info, before, lesson, reject)
+        before = fit_head(network, lesson.train, lesson.validation, fine_tune, telling(HEAD, live))
+        write_model(workspace, sized(network, image.size), info, before, lesson, reject)
 
     layers = f"all but {fine_tune.frozen_layers} layers" if fine_tune.frozen_layers else "all layers"
     info = describing(
@@ -57,9 +53,9 @@ def run(
     )
     with training_run(workspace, info) as live:
         phases = [Phase("all", epochs, image.size)]
-        told = _telling(TUNED, live)
+        told = telling(TUNED, live)
         history = fit(network, lesson.train, lesson.validation, fine_tune, phases, told, compute)
-    write_model(workspace, sized(network, image.size), info, history, lesson, reject)
+        write_model(workspace, sized(network, image.size), info, history, lesson, reject)
 
 
 def _start(workspace: Workspace, lesson: Lesson, image: Image, settings: FineTune) -> tuple[Any, Origin, int]:
@@ -85,11 +81,3 @@ def _start(workspace: Workspace, lesson: Lesson, image: Image, settings: FineTun
     network = build(enlarged=image.size)
     sized_network = build(enlarged=image.size, size=image.size)
     return network, RANDOM, count([sized_network], speed=SPEED["mobilenet, random"])
-
-
-def _telling(name: str, live: "Run") -> Callable[[Epoch], None]:
-    def on_epoch(epoch: Epoch) -> None:
-        tell(name, epoch)
-        live.log(epoch.epoch, epoch_figures(epoch))
-
-    return on_epoch

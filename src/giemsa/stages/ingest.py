@@ -29,9 +29,17 @@ def run(workspace: Workspace, *, image: Image, compute: Compute = HERE) -> None:
     if 0 < len(real) < len(rows):
         say(f"ingest: {len(rows) - len(real):,} drawn images are left out, since there are real ones")
     rows = real if len(real) else rows
+    spelled = pa.array(_one_spelling(rows["label"].to_pylist()), pa.string())
+    rows = rows.set_column(rows.schema.get_field_index("label"), "label", spelled)
     measurements = Measurements(workspace.measurements, image, compute.workers, engine=compute.engine)
     measurements.catch_up(workspace.raw, rows["path"].to_pylist(), rows["sha256"].to_pylist())
     write_manifest(workspace.manifest, _joined(rows, measurements.table(rows["sha256"])))
+
+
+def _one_spelling(labels: list[str | None]) -> list[str | None]:
+    """Give labels that differ in capitals alone the spelling that came first."""
+    first: dict[str, str] = {}
+    return [label and first.setdefault(label.casefold(), label) for label in labels]
 
 
 def _joined(rows: pa.Table, known: pa.Table) -> pa.Table:

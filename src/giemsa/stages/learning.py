@@ -1,6 +1,6 @@
 """What both training stages do: read the cells to learn from, and write the model they make, whole."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +9,8 @@ from giemsa.evaluation.cells import read_side
 from giemsa.evaluation.finishing import finish
 from giemsa.progress import say
 from giemsa.registry.fingerprints import content_hash
+from giemsa.registry.tracking import Run
+from giemsa.registry.training_runs import epoch_figures
 from giemsa.settings import Fitting, Image, Reject
 from giemsa.training.batches import Labelled
 from giemsa.training.bundle import BundleInfo, DataVersion, Epoch, write_bundle, write_seen
@@ -102,9 +104,14 @@ def write_model(
         )
 
 
-def tell(name: str, epoch: Epoch) -> None:
-    """Tell a person how an epoch went."""
-    say(
-        f"{name}: epoch {epoch.epoch} ({epoch.phase}), loss {epoch.loss:.3f}, "
-        f"validation accuracy {100 * epoch.val_accuracy:.1f}%, macro-F1 {100 * epoch.val_macro_f1:.1f}%"
-    )
+def telling(name: str, live: Run) -> Callable[[Epoch], None]:
+    """Give what tells a person and the live run how an epoch went."""
+
+    def on_epoch(epoch: Epoch) -> None:
+        say(
+            f"{name}: epoch {epoch.epoch} ({epoch.phase}), loss {epoch.loss:.3f}, "
+            f"validation accuracy {100 * epoch.val_accuracy:.1f}%, macro-F1 {100 * epoch.val_macro_f1:.1f}%"
+        )
+        live.log(epoch.epoch, epoch_figures(epoch))
+
+    return on_epoch

@@ -2,11 +2,10 @@
 
 from functools import partial
 
-from giemsa.registry.training_runs import epoch_figures, training_run
+from giemsa.registry.training_runs import training_run
 from giemsa.settings import HERE, Compute, Image, Reject, Train
-from giemsa.stages.learning import describe, read_lesson, tell, write_model
+from giemsa.stages.learning import describe, read_lesson, telling, write_model
 from giemsa.training.budget import SPEED, affordable_epochs
-from giemsa.training.bundle import Epoch
 from giemsa.training.fitting import Phase
 from giemsa.training.learner import make_reproducible
 from giemsa.training.networks import residual_network, sized
@@ -50,10 +49,6 @@ def run(workspace: Workspace, *, image: Image, train: Train, reject: Reject, com
         recipe=f"residual network {train.widths}, {epochs} epochs at most",
     )
     with training_run(workspace, info) as live:
-
-        def on_epoch(epoch: Epoch) -> None:
-            tell(NAME, epoch)
-            live.log(epoch.epoch, epoch_figures(epoch))
-
-        history = fit(network, lesson.train, lesson.validation, train, phases, on_epoch, compute)
-    write_model(workspace, sized(network, image.size), info, history, lesson, reject)
+        told = telling(NAME, live)
+        history = fit(network, lesson.train, lesson.validation, train, phases, told, compute)
+        write_model(workspace, sized(network, image.size), info, history, lesson, reject)

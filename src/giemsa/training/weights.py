@@ -57,9 +57,10 @@ def load_pretrained(base: Any, backbone: str, folder: Path, *, download: Any) ->
     try:
         base.set_weights(download().get_weights())
     except Exception as error:
+        mend = "put it there" if backbone in KNOWN else "go online once"
         message = (
             f"No pretrained weights for {backbone}: {folder} and the folder in {FOLDER_VARIABLE} hold no "
-            "file of known checksum, and the download failed: put it there, or set fine_tune.weights to none."
+            f"file of known checksum, and the download failed: {mend}, or set fine_tune.weights to none."
         )
         raise UsageError(message) from error
     return Origin("ImageNet (downloaded by Keras)", pretrained=True)
