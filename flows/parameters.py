@@ -49,10 +49,11 @@ def override(params: Path, values: Overrides) -> Params:
         values: dotted names and their new values, such as ``{"train.max_epochs": 20}``.
 
     Raises:
-        UsageError: naming every unknown name and every value out of range at once.
+        UsageError: for a file that is not valid, and naming all unknown names and values out of range at once.
     """
+    standing = load_params(params)
     if not values:
-        return load_params(params)
+        return standing
     yaml = YAML()
     content = yaml.load(params.read_text(encoding="utf-8"))
     for name, value in values.items():

@@ -3,6 +3,7 @@
 import hashlib
 from collections import Counter
 from pathlib import Path
+from urllib.parse import quote
 
 import pyarrow.parquet as pq
 from prefect import flow, task
@@ -69,4 +70,4 @@ def summarise(out: Path, workspace: Workspace) -> None:
     told = f"What {out.stem} holds, of all images."
     create_table_artifact(counts, key="differential-count", description=told)
     *_, reports = services(settings(workspace.root))
-    create_markdown_artifact(f"[{out.name}]({reports.address}/{SCORES}/{out.name})", key="scores")
+    create_markdown_artifact(f"[{out.name}]({reports.address}/{SCORES}/{quote(out.name)})", key="scores")

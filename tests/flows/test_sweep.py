@@ -136,7 +136,7 @@ def test_points_are_trained_by_ray_beside_the_project_and_known_to_this_machine_
     (table,) = services.post("/artifacts/filter", artifacts={"flow_run_id": {"any_": [first]}})
     rows = json.loads(table["data"])
     assert {row["experiment"] for row in rows} == {experiment("rates", point) for point in POINTS}
-    assert sorted((row["macro-F1"] for row in rows), reverse=True) == [row["macro-F1"] for row in rows]
+    assert sorted(row["loss"] for row in rows) == [row["loss"] for row in rows]
     points = [f"train.learning_rate={rate} train.widths=[8]" for rate in (0.01, 0.02)]
     assert tagged(root) == [("rates", point) for point in points]
 
