@@ -49,7 +49,7 @@ def override(params: Path, values: Overrides) -> Params:
         values: dotted names and their new values, such as ``{"train.max_epochs": 20}``.
 
     Raises:
-        UsageError: for a file that is not valid, and naming all unknown names and values out of range at once.
+        UsageError: for a file that is not valid; naming every unknown name and value out of range at once.
     """
     standing = load_params(params)
     if not values:

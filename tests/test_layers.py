@@ -4,7 +4,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import mlflow
 import pytest
 from importlinter.cli import lint_imports
 
@@ -54,9 +53,3 @@ def test_help_loads_nothing_heavy() -> None:
 )
 def test_a_module_loads_what_is_heavy_only_where_it_is_used(module: str, heavy: set[str]) -> None:
     assert loaded_after(f"import {module}").isdisjoint(heavy)
-
-
-def test_the_folder_mlflow_does_not_hide_the_package_mlflow() -> None:
-    assert mlflow.__file__ is not None
-    assert not Path(mlflow.__file__).is_relative_to(ROOT / "mlflow")
-    assert not list((ROOT / "mlflow").glob("**/*.py"))

@@ -67,8 +67,9 @@ def test_a_missing_file_says_where_to_stand(tmp_path: Path) -> None:
         load_params(tmp_path / "params.yaml")
 
 
-def test_a_number_with_an_exponent_is_a_number() -> None:
-    assert load_params(PARAMS).train.learning_rate == pytest.approx(4e-3, abs=1e-2)
+def test_a_number_with_an_exponent_is_a_number(tmp_path: Path) -> None:
+    path = written(tmp_path, "learning_rate: 4e-3", "learning_rate: 1e-3")
+    assert load_params(path).train.learning_rate == 0.001
 
 
 def test_sections_go_by_the_names_of_the_file() -> None:

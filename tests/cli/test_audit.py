@@ -1,16 +1,21 @@
 """``giemsa audit``: the contract that other programs rely on."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image as Pillow
 from typer.testing import CliRunner
 
-from giemsa.cli import audit  # noqa: F401  (registers the command)
+from giemsa.cli import audit, ingest  # noqa: F401  (registers the commands)
 from giemsa.cli.app import app
+from giemsa.data.curated import write_splits
 from giemsa.errors import UsageError
+
+PARAMS = Path(__file__).parents[2] / "params.yaml"
 
 
 @pytest.fixture
@@ -61,6 +66,23 @@ def test_a_second_source_is_held_against_the_first(here: Path) -> None:
     assert done.exit_code == 0, done.output
     told = json.loads((here / "found.json").read_text("utf-8"))
     assert told["leaks"] == [{"paths": ["ig/b.png"], "against": ["seen.png"]}]
+
+
+def test_copies_in_two_batches_of_a_project_are_told_with_the_sides_they_are_on(here: Path) -> None:
+    shutil.copy(PARAMS, here)
+    (here / "more/ig").mkdir(parents=True)
+    (here / "more/ig/again.png").write_bytes((here / "cells/ig/b.png").read_bytes())
+    for source in ("cells", "more"):
+        assert CliRunner().invoke(app, ["ingest", source]).exit_code == 0
+    copies = ["cells/ig/b.png", "more/ig/again.png"]
+    sides = pd.DataFrame({"path": copies, "label": "ig", "group": copies, "side": ["train", "test"]})
+    write_splits(here / "data/splits.parquet", sides)
+    done = CliRunner().invoke(app, ["audit", "data/raw", "--json", "found.json"])
+    assert done.exit_code == 0, done.output
+    told = json.loads((here / "found.json").read_text("utf-8"))
+    # The two that are equal within one batch, a.png and d.png, straddle nothing.
+    assert told["straddling"] == [{"paths": copies, "batches": ["cells", "more"], "sides": ["test", "train"]}]
+    assert "several sides of the split" in done.output
 
 
 @pytest.mark.parametrize("source", ["missing", "cells/ig/a.png"])

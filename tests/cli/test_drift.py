@@ -11,13 +11,18 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from giemsa.cli import app
+from giemsa.curation.drift import PREDICTED, PROPERTIES
 from giemsa.errors import UsageError
+from giemsa.registry import promotion
+from giemsa.registry.promotion import move
+from giemsa.registry.versions import register_version
 from giemsa.settings import load_params
 from giemsa.stages import run
 from giemsa.workspace import Workspace
 from tests.pipeline.project import ROOT, write_cells
 
 CLASSES = ("lymphocyte", "platelet")
+CHALLENGED, PROMOTED = "2026-03-01T08:00:00+00:00", "2026-03-02T09:30:00+00:00"
 
 
 @pytest.fixture(scope="module")
@@ -40,6 +45,21 @@ def here(curated: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     shutil.rmtree(curated / "inbox", ignore_errors=True)
     monkeypatch.chdir(curated)
     return curated
+
+
+@pytest.fixture
+def championed(curated: Path, tiny_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the project where a person has made a challenger champion."""
+    root = shutil.copytree(curated, tmp_path / "championed", ignore=shutil.ignore_patterns("inbox"))
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.chdir(root)
+    workspace = Workspace(root)
+    name = load_params(workspace.params).register_.model
+    register_version(workspace, tiny_bundle, name=name, run_id=None, tags={"fingerprint": "f00d"})
+    for action, when in (("challenge", CHALLENGED), ("promote", PROMOTED)):
+        monkeypatch.setattr(promotion, "_now", lambda when=when: when)
+        move(workspace, name, action=action, version="1", why="It was looked at.")
+    return root
 
 
 def drift(*arguments: str) -> tuple[dict[str, Any], str]:
@@ -98,6 +118,14 @@ def test_darker_images_have_drifted_and_the_same_ones_give_the_same_digest(here:
     assert found["drifted"]
     assert "brightness drifted" in said
     assert drift("inbox")[0]["digest"] == found["digest"]
+
+
+def test_a_champion_is_named_with_its_day_and_what_it_says_is_compared_too(championed: Path) -> None:
+    enough = load_params(championed / "params.yaml").watch.drift_images
+    write_cells(championed / "inbox", ("monocyte",), enough)
+    found, _ = drift()
+    assert found["champion"] == {"version": "1", "since": PROMOTED}
+    assert [shift["name"] for shift in found["shifts"]] == [*PROPERTIES, PREDICTED]
 
 
 def test_before_the_first_training_new_images_are_counted(

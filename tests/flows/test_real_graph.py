@@ -10,7 +10,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from giemsa.stages import STAGES
-from tests.flows.support import CONFIG, Services
+from tests.flows.support import CONFIG, Services, shared_services
 from tests.pipeline.project import ROOT, SMALL, write_cells
 
 pytestmark = [pytest.mark.server, pytest.mark.xdist_group("services")]
@@ -72,13 +72,23 @@ class Small:
         return count
 
 
-@pytest.fixture
-def small(services: Services, small_project: Path) -> Small:
-    return Small(small_project, services)
+@pytest.fixture(scope="module")
+def small(
+    pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory, small_project: Path
+) -> Small:
+    return Small(small_project, shared_services(pytestconfig, tmp_path_factory))
 
 
-def test_drawn_cells_become_a_champion_and_a_second_time_everything_is_cached(small: Small) -> None:
-    run = small.run("retrain")
+@pytest.fixture(scope="module")
+def retrained(small: Small) -> str:
+    """Retrain once, so that there is a champion; give the run."""
+    return small.run("retrain")
+
+
+def test_drawn_cells_become_a_champion_and_a_second_time_everything_is_cached(
+    small: Small, retrained: str
+) -> None:
+    run = retrained
     steps = [f"ingest {small.root / 'inbox'}", *STAGES, "push"]
     assert small.services.tasks(run) == dict.fromkeys(steps, "Completed")
     assert small.shown(run) >= {"duplicates", "classes", "evaluation", "confusion", "decision", "gate"}
@@ -90,6 +100,7 @@ def test_drawn_cells_become_a_champion_and_a_second_time_everything_is_cached(sm
     assert (small.trained(), (small.root / "dvc.lock").read_bytes()) == before
 
 
+@pytest.mark.usefixtures("retrained")
 def test_a_folder_is_scored_with_the_champion_and_summed_up(small: Small) -> None:
     run = small.run("score", source="inbox", model="1")
     assert small.shown(run) == {"differential-count", "scores"}
@@ -97,6 +108,7 @@ def test_a_folder_is_scored_with_the_champion_and_summed_up(small: Small) -> Non
     assert pq.read_metadata(table).num_rows == CELLS * len(CLASSES)
 
 
+@pytest.mark.usefixtures("retrained")
 def test_new_images_are_seen_and_a_retraining_is_asked_for_once(small: Small) -> None:
     write_cells(small.root / "inbox", ("monocyte",), CELLS)
     params = small.root / "params.yaml"

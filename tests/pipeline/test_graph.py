@@ -14,6 +14,7 @@ from ruamel.yaml import YAML
 
 from giemsa.settings import load_params
 from giemsa.stages import STAGES
+from giemsa.training.bundle import Epoch
 from giemsa.workspace import MODELS, Workspace
 
 ROOT = Path(__file__).parents[2]
@@ -33,11 +34,30 @@ TRAINING = {"train", "fine-tune"}
 LOGGED = {*TRAINING, "combine"}
 LOGGING = {"giemsa.registry.connection", "giemsa.registry.tracking", "giemsa.registry.training_runs"}
 
+# What tests of the stages find in the tables that are plotted.
+COLUMNS = {
+    "history.csv": {field.name for field in dataclasses.fields(Epoch)},
+    "confusion-*.csv": {"actual", "predicted"},
+    "classes.csv": {"class", "before", "after"},
+}
+
+
+def content() -> dict[str, Any]:
+    read: dict[str, Any] = YAML(typ="safe", pure=True).load((ROOT / "dvc.yaml").read_text("utf-8"))
+    return read
+
 
 def graph() -> dict[str, dict[str, Any]]:
-    content: dict[str, Any] = YAML(typ="safe", pure=True).load((ROOT / "dvc.yaml").read_text("utf-8"))
-    stages: dict[str, dict[str, Any]] = content["stages"]
+    stages: dict[str, dict[str, Any]] = content()["stages"]
     return stages
+
+
+def plots() -> Iterator[tuple[str, set[str]]]:
+    """Give each file that is plotted, and the columns that are read of it."""
+    for entry in content()["plots"]:
+        for plot in entry.values():
+            for file, columns in plot["y"].items():
+                yield file, {plot["x"], *([columns] if isinstance(columns, str) else columns)}
 
 
 def outs(stage: dict[str, Any]) -> Iterator[str]:
@@ -115,6 +135,14 @@ def test_every_dependency_that_is_no_source_is_made_by_a_stage() -> None:
     made = {out for stage in graph().values() for out in outs(stage)}
     needed = {dep for stage in graph().values() for dep in stage["deps"] if not dep.startswith("src/")}
     assert needed - made == {"data/raw", "decisions.csv", "mlflow/model_card.md.j2", "weights"}
+
+
+@pytest.mark.parametrize(("file", "read"), plots())
+def test_a_plot_reads_columns_that_a_stage_writes(file: str, read: set[str]) -> None:
+    made = [out for stage in graph().values() for out in outs(stage)]
+    assert any(Path(file).is_relative_to(out) for out in made)
+    (columns,) = (columns for name, columns in COLUMNS.items() if Path(file).match(name))
+    assert read <= columns
 
 
 def test_the_params_file_is_right_as_it_stands() -> None:

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from tests.pipeline.project import CELLS_PER_CLASS, CLASSES, Project
 
-PATIENCE_S = 120.0
+PATIENCE_S = 300.0
 
 
 def runs(project: Project) -> int:
@@ -57,11 +57,14 @@ def test_killed_at_any_moment_it_goes_on_to_the_same_bytes(
 
 
 def killed_when(project: Project, command: list[str], sign: Path) -> None:
-    """Run until ``sign`` appears (or the end), then kill the whole process group at once."""
+    """Run until ``sign`` appears, then kill the whole process group at once."""
+    assert not sign.exists()
     process = project.start(*command)
     deadline = time.monotonic() + PATIENCE_S
-    while process.poll() is None and not sign.exists() and time.monotonic() < deadline:
+    while not (seen := sign.exists()) and process.poll() is None and time.monotonic() < deadline:
         time.sleep(0.02)
     if process.poll() is None:
         os.killpg(process.pid, signal.SIGKILL)
-    process.communicate()
+    said, _ = process.communicate()
+    assert seen, f"{sign} never appeared: {said}"
+    assert process.returncode == -signal.SIGKILL, f"it ended before it was killed: {said}"

@@ -99,8 +99,16 @@ def test_no_class_may_pay_for_the_others() -> None:
 
 def test_a_model_that_is_far_too_sure_is_not_promoted() -> None:
     champion = model(60, name="version 1", sure=0.75)
+    verdict = judge(model(30, sure=0.999), champion, CELLS, REGISTER, EVALUATE)
+    assert [condition.passed for condition in verdict.conditions] == [True, True, False, True, True]
+    assert not verdict.promote
+
+
+def test_a_model_that_is_far_too_unsure_is_not_promoted() -> None:
+    champion = model(60, name="version 1", sure=0.75)
     verdict = judge(model(10, sure=0.4), champion, CELLS, REGISTER, EVALUATE)
     assert [condition.passed for condition in verdict.conditions] == [True, True, False, True, True]
+    assert not verdict.promote
 
 
 def test_corrupted_cells_count_where_they_are_scored() -> None:

@@ -11,7 +11,10 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from typer.testing import CliRunner
 
+from giemsa.cli import lineage  # noqa: F401  (registers the command)
+from giemsa.cli.app import app
 from giemsa.data.curated import write_curated, write_splits
 from giemsa.errors import UsageError
 from giemsa.registry.chronicle import write_chronicle
@@ -69,6 +72,14 @@ def test_a_version_names_commit_data_and_how_to_bring_them_back(project: Workspa
     assert facts["commit"] == "abc with uncommitted changes"
     assert facts["verdict"] == "It is better."
     assert "as they stand (1 test)" in facts["its data"]
+
+
+def test_the_command_shows_each_fact_on_a_line(project: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(project.root)
+    done = CliRunner().invoke(app, ["lineage", "champion"], catch_exceptions=False)
+    assert done.exit_code == 0
+    said = dict(line.split("  ", 1) for line in done.stdout.splitlines())
+    assert {name.strip(): fact.strip() for name, fact in said.items()} == trace("champion", project)
 
 
 def test_a_version_of_a_changed_tree_is_brought_back_by_the_commit_that_names_its_data(

@@ -1,5 +1,6 @@
 """A step of learning: deterministic, shared by two threads, averaged."""
 
+import keras
 import numpy as np
 import pytest
 
@@ -46,14 +47,21 @@ def test_a_rate_of_nothing_changes_batch_statistics_only(settings: Fitting) -> N
 
 
 def test_gradients_are_the_mean_of_both_shares(settings: Fitting) -> None:
-    # Without batch statistics, two equal halves must give the gradient of either.
     make_reproducible(7)
-    plain = Learner(small_network(), EVEN, settings)
-    half = coloured_cells(8, seed=1)
-    twice = np.concatenate([half.views, half.views]), np.concatenate([half.labels, half.labels])
-    slopes = [plain._slopes(views[:8], labels[:8]) for views, labels in (twice, twice)]
-    loss, _ = plain.step(*twice, 0.0)
-    assert loss == pytest.approx(float(slopes[0][0]), rel=1e-5)
+    learner = Learner(small_network(), EVEN, settings)
+    # Plain descent at a rate of one: a weight moves by its gradient.
+    learner._optimizer = keras.optimizers.SGD(1.0)
+    halves = [(CELLS.views[at : at + 16], CELLS.labels[at : at + 16]) for at in (0, 16)]
+    (loss, _, slopes, _), (other_loss, _, other_slopes, _) = (learner._slopes(*half) for half in halves)
+    before = [weight.numpy() for weight in learner.network.trainable_variables]
+    told, _ = learner.step(CELLS.views, CELLS.labels, 1.0)
+    assert told == pytest.approx((float(loss) + float(other_loss)) / 2, rel=1e-5)
+    moved = zip(learner.network.trainable_variables, before, slopes, other_slopes, strict=True)
+    for weight, start, one, other in moved:
+        assert not np.allclose(one, other, rtol=0.01), weight.path
+        np.testing.assert_allclose(
+            start - weight.numpy(), (one + other) / 2, rtol=1e-4, atol=1e-6, err_msg=weight.path
+        )
 
 
 def test_the_average_lies_between_start_and_now(settings: Fitting) -> None:
