@@ -6,6 +6,7 @@ CELLS.zip holds <class>/<name>.jpg; its own labels count as right. The model giv
 one whose convolutions saw the labels would know what was planted: the frozen one is the honest choice.
 """
 
+import hashlib
 import time
 from pathlib import Path
 
@@ -34,7 +35,7 @@ def main() -> None:
     paths = list(cells)
     labels, planted = mislabelled(paths, chosen.wrong, chosen.seed)
     began = time.process_time()
-    groups = [str(hash(content)) for content in cells.values()]
+    groups = [hashlib.sha256(content).hexdigest() for content in cells.values()]
     found = [error.path for error in label_errors(paths, labels, groups, features)]
     print(
         f"{len(paths):,} cells, {len(planted):,} of them mislabelled, {time.process_time() - began:.1f} CPU s"

@@ -1,6 +1,7 @@
 """The files for one machine and for more say the same, expose nothing by default and hold no secret."""
 
 import re
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +54,22 @@ def test_the_image_is_built_from_the_projects_own_lock() -> None:
     lock = (ROOT / "requirements" / "run.txt").read_text(encoding="utf-8")
     assert f"\nprefect=={prefect.__version__} " in lock
     assert f"\nmlflow=={mlflow.__version__} " in lock
+
+
+def test_the_images_other_packages_are_held_to_the_locks_versions_without_its_hashes(tmp_path: Path) -> None:
+    # With one hash among its constraints, pip refuses every package that comes without one.
+    text = (FOLDER / "Dockerfile").read_text(encoding="utf-8").replace("\\\n", " ")
+    text = text.replace("/tmp/", f"{tmp_path}/")
+    [command] = [line for line in text.splitlines() if "--constraint" in line]
+    before, _, install = command.removeprefix("RUN ").rpartition("pip install")
+    subprocess.run(["sh", "-ec", f"{before} true"], cwd=ROOT, check=True)
+    [file] = re.findall(r"--constraint (\S+)", install)
+    constraints = (ROOT / file).read_text(encoding="utf-8")
+    assert "--hash" not in constraints
+    lock = (ROOT / "requirements" / "run.txt").read_text(encoding="utf-8")
+    locked = re.findall(r"^(\w.*) \\$", lock, re.MULTILINE)
+    assert locked
+    assert [line for line in constraints.splitlines() if not line.lstrip().startswith("#")] == locked
 
 
 def test_the_folder_named_mlflow_does_not_hide_the_package() -> None:
