@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image as Pillow
 
-from giemsa.curation.audit import _measured, audit, content_key
+from giemsa.curation.audit import audit, content_key, measured
 from giemsa.curation.audit_report import for_review, pictures, write_json
 from giemsa.curation.gallery_pictures import SIDE
 from giemsa.curation.hashing import dhash
@@ -121,7 +121,7 @@ def test_a_source_of_nothing_but_links_is_audited_too(tmp_path: Path) -> None:
 def test_what_cannot_be_read_does_not_round_the_hashes_of_the_others(folder: Path, broken: str) -> None:
     beside = folder / "ig" / "z.png"
     beside.write_bytes(b"no") if broken == "file" else beside.symlink_to("/etc/passwd")
-    table = _measured(open_source(folder, IMAGE), Measurements(None, IMAGE), order=1)
+    table = measured(open_source(folder, IMAGE), Measurements(None, IMAGE), order=1)
     expected = {path: dhash(Pillow.open(folder / path)) for path in table["path"] if path != "ig/z.png"}
     assert dict(zip(table["path"], table["dhash"], strict=True)) == expected | {"ig/z.png": None}
 

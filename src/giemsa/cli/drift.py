@@ -9,11 +9,8 @@ import typer
 from giemsa.cli.app import app
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     import pandas as pd
 
-    from giemsa.curation.measuring import Content
     from giemsa.data.sources import Source
     from giemsa.registry.prediction import Predictor
     from giemsa.settings import Params
@@ -92,38 +89,37 @@ def _new_images(
     source: "Source | None", workspace: "Workspace", params: "Params", predictor: "Predictor | None"
 ) -> tuple[int, "pd.DataFrame"]:
     """Measure the readable images that the manifest does not hold yet; a new label makes an image new."""
-    from collections import deque
-
+    import numpy as np
     import pandas as pd
 
-    from giemsa.curation.audit import content_key
+    from giemsa.curation.audit import measured
     from giemsa.curation.decisions import without_nan
     from giemsa.curation.drift import PREDICTED, PROPERTIES
     from giemsa.curation.measuring import Measurements
     from giemsa.data.manifest import read_manifest
 
+    if source is None:
+        return 0, pd.DataFrame(columns=[*PROPERTIES])
     known = set()
     if workspace.manifest.is_file():
         manifest = without_nan(read_manifest(workspace.manifest)[["pixel_hash", "label"]])
         known = {_key(*image) for image in manifest.itertuples(index=False, name=None)}
     compute = params.compute
     measurements = Measurements(workspace.measurements, params.image, compute.workers, engine=compute.engine)
-    waiting: deque[tuple[Content, str | None]] = deque()
-
-    def read() -> "Iterator[tuple[str, Content]]":
-        for item in source.items() if source else ():
-            if item.content is not None:
-                waiting.append((item.content, item.label))
-                yield content_key(item.content), item.content
-
-    rows = []
-    for measured in measurements.measure(read()):
-        content, label = waiting.popleft()
-        if measured["readable"] and _key(measured["pixel_hash"], label) not in known:
-            row = {name: measured[name] for name in (*PROPERTIES, "pixel_hash")} | {"label": label}
-            said = {PREDICTED: predictor.predict([content])[0]["label"]} if predictor else {}
-            rows.append(row | said)
-    return len(source) if source else 0, pd.DataFrame(rows, columns=None if rows else [*PROPERTIES])
+    images = measured(source, measurements, 0)
+    keys = zip(images["pixel_hash"], images["label"], strict=True)
+    fresh = np.array([_key(*image) not in known for image in keys], bool)
+    new = images[images["readable"] & fresh]
+    if predictor and len(new):
+        wanted = set(new["path"])
+        contents = {
+            item.path: item.content
+            for item in source.items()
+            if item.content is not None and item.path in wanted
+        }
+        said = predictor.predict([contents[path] for path in new["path"]])
+        new = new.assign(**{PREDICTED: [row["label"] for row in said]})
+    return len(source), new
 
 
 def _key(pixels: str, label: str | None) -> tuple[str, str | None]:

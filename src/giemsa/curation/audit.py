@@ -70,8 +70,8 @@ def audit(
         compute: where the images are read.
     """
     measurements = Measurements(None, image, compute.workers, engine=compute.engine)
-    ours = _measured(source, measurements, order=1)
-    theirs = _measured(against, measurements, order=2) if against else ours.iloc[:0]
+    ours = measured(source, measurements, order=1)
+    theirs = measured(against, measurements, order=2) if against else ours.iloc[:0]
     readable = ours[ours["readable"]]
     everything = pd.concat([readable, theirs[theirs["readable"]]], ignore_index=True)
     copies = find_copies(everything, measurements.views, deduplicate)
@@ -96,8 +96,8 @@ def content_key(content: Content) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def _measured(source: Source, measurements: Measurements, order: int) -> pd.DataFrame:
-    """Measure a source: one row per image, in the manifest's columns."""
+def measured(source: Source, measurements: Measurements, order: int) -> pd.DataFrame:
+    """Measure a source: one row per image, in the manifest's columns; ``batch_order`` is ``order``."""
     origins: list[dict[str, Any]] = []
 
     def contents() -> Iterator[tuple[str, Content]]:

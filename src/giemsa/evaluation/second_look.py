@@ -9,11 +9,14 @@ from numpy.typing import NDArray
 
 from giemsa.curation.audit import Audit
 from giemsa.curation.label_errors import LabelError, label_errors
+from giemsa.curation.measuring import Content
 from giemsa.curation.oddities import FEWEST, Oddity, isolation
 from giemsa.curation.reading import load_views
-from giemsa.data.sources import Item, Source
+from giemsa.data.sources import Source
 from giemsa.evaluation.scoring import Scorer
 from giemsa.progress import track
+
+Seen = tuple[str, str | None, Content]  # path, label, content
 
 AT_ONCE = 256  # pictures in memory
 ALONE = 4.5  # times the usual squared distance to the nearest: docs/duplicates.md says what stands where
@@ -60,20 +63,24 @@ def _features(
     source: Source, found: Audit, scorer: Scorer
 ) -> tuple[list[str], list[str | None], NDArray[np.float32]]:
     """Give path, label and features of each readable image."""
-    items = (item for item in source.items() if item.content is not None and item.path in found.contents)
+    items = (
+        (item.path, item.label, item.content)
+        for item in source.items()
+        if item.content is not None and item.path in found.contents
+    )
     shown = track(items, f"looking at {source.name} again", total=len(found.contents))
     paths: list[str] = []
     labels: list[str | None] = []
     features = []
     for some in _chunks(shown):
-        paths += [item.path for item in some]
-        labels += [item.label for item in some]
-        views = load_views([item.content for item in some if item.content is not None], scorer.image)
+        paths += [path for path, _, _ in some]
+        labels += [label for _, label, _ in some]
+        views = load_views([content for _, _, content in some], scorer.image)
         features.append(scorer.activations(views)[1])
     return paths, labels, np.concatenate(features) if features else np.empty((0, 1), np.float32)
 
 
-def _chunks(items: Iterator[Item]) -> Iterator[list[Item]]:
+def _chunks(items: Iterator[Seen]) -> Iterator[list[Seen]]:
     while some := list(islice(items, AT_ONCE)):
         yield some
 

@@ -78,33 +78,22 @@ def _summary(decided: Decisions, unreadable: int) -> dict[str, int]:
         "junk" if group.junk else "conflict" if group.conflict else group.kind for group in decided.groups
     )
     kept = int((decided.table["decision"] == "kept").sum())
-    by_person = decided.table["by"] == "person"
-    persons = set(decided.table.loc[by_person, "path"])
+    persons = set(decided.table.loc[decided.table["by"] == "person", "path"])
+    dropped = Counter(
+        ("junk" if group.junk else "conflict") if group.conflict else "copies"
+        for group in decided.groups
+        for member in group.members
+        if member.decision == "dropped" and member.path not in persons
+    )
     return {
         "images": len(decided.table) + unreadable,
         "unreadable": unreadable,
         "kept": kept,
         "dropped": len(decided.table) - kept,
-        "dropped_junk": _dropped(decided, junk=True),
-        "dropped_conflict": _dropped(decided, junk=False),
-        "dropped_copies": sum(
-            member.decision == "dropped" and member.path not in persons
-            for group in decided.groups
-            if not group.conflict
-            for member in group.members
-        ),
-        "by_person": int(by_person.sum()),
+        **{f"dropped_{cause}": dropped[cause] for cause in ("junk", "conflict", "copies")},
+        "by_person": len(persons),
         **{f"groups_{kind}": groups[kind] for kind in ("exact", "near", "conflict", "junk")},
     }
-
-
-def _dropped(decided: Decisions, *, junk: bool) -> int:
-    return sum(
-        member.decision == "dropped"
-        for group in decided.groups
-        if group.conflict and group.junk == junk
-        for member in group.members
-    )
 
 
 def _decisions(table: pd.DataFrame, unreadable: pd.DataFrame) -> pd.DataFrame:
