@@ -1,8 +1,6 @@
 """A bundle is read back as it was written, byte for byte the same each time."""
 
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import keras
@@ -10,7 +8,7 @@ import numpy as np
 import pytest
 from ai_edge_litert.interpreter import Interpreter
 
-from giemsa.errors import CheckFailedError, UsageError
+from giemsa.errors import UsageError
 from giemsa.settings import Image
 from giemsa.training import bundle
 from giemsa.training.bundle import BundleInfo, DataVersion, Epoch
@@ -85,15 +83,6 @@ def test_litert_and_keras_agree_and_litert_repeats_itself(tiny_bundle: Path) -> 
         assert np.array_equal(scored[name], again[name])
 
 
-def test_an_export_that_computes_something_else_is_refused(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    other = bundle._to_litert(keras.models.clone_model(_network()))
-    monkeypatch.setattr(bundle, "_to_litert", lambda _: other)
-    with pytest.raises(CheckFailedError, match="differ from the trained one's"):
-        bundle.write_bundle(tmp_path, _network(), INFO, HISTORY)
-
-
 def test_a_folder_without_a_model_is_named(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="holds no trained model"):
         bundle.read_info(tmp_path)
@@ -112,15 +101,3 @@ def test_facts_can_be_written_again(tmp_path: Path) -> None:
     changed = INFO.model_copy(update={"temperature": 1.5, "rejection": {"energy": -3.0}})
     bundle.write_info(tmp_path, changed)
     assert bundle.read_info(tmp_path) == changed
-
-
-def test_native_noise_is_held_back_unless_the_work_fails() -> None:
-    script = (
-        "import os\nfrom giemsa.training.bundle import _silence\n"
-        "with _silence():\n    os.write(1, b'noise')\n"
-        "try:\n    with _silence():\n        os.write(1, b'reason')\n        raise ValueError\n"
-        "except ValueError:\n    pass\n"
-    )
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    assert done.stdout == ""
-    assert done.stderr == "reason"

@@ -17,7 +17,7 @@ from giemsa.evaluation.rejection import Rejection
 from giemsa.training.bundle import read_info
 from giemsa.training.calibration import softmax
 
-# Views that a thread takes at a time. More at once make the network no faster: at 8 the cost of a call has
+# Views that a thread takes at a time, at most. More make the network no faster: at 8 the cost of a call has
 # vanished, and what the layers pass on still fits a core's cache.
 SHARE = 8
 
@@ -68,8 +68,8 @@ class Scorer:
         self._rejection = Rejection.load(bundle, self.info.rejection)
         self._model = _read(bundle / "network.tflite")
         self._local = threading.local()
-        cores = len(os.sched_getaffinity(0))
-        self._map = ThreadPoolExecutor(cores, thread_name_prefix="scorer").map if pooled else map
+        self._workers = len(os.sched_getaffinity(0)) if pooled else 1
+        self._pool = ThreadPoolExecutor(self._workers, thread_name_prefix="scorer") if pooled else None
         self._try(bundle)
 
     def score(self, views: NDArray[np.uint8]) -> Scores:
@@ -125,15 +125,27 @@ class Scorer:
         """Do a piece of work on every share, on all cores, and join what it gives."""
         if not len(views):  # LiteRT takes no empty batch, but it alone knows the shapes
             return tuple(each[:0] for each in self._each(work, np.zeros((1, *views.shape[1:]), np.uint8)))
-        shares = (views[start : start + SHARE] for start in range(0, len(views), SHARE))
-        return tuple(map(np.concatenate, zip(*self._map(work, shares), strict=True)))
+        size = min(SHARE, -(-len(views) // self._workers))
+        starts = range(0, len(views), size)
+        remaining, done = iter(starts), dict[int, tuple[NDArray[Any], ...]]()
+
+        def take() -> None:  # one task for each core, not for each share: handing out tasks is not free
+            for start in remaining:
+                done[start] = work(views[start : start + size])
+
+        if self._pool is None:
+            take()
+        else:
+            tasks = [self._pool.submit(take) for _ in range(min(self._workers, len(starts)))]
+            for task in tasks:
+                task.result()
+        return tuple(map(np.concatenate, zip(*(done[start] for start in starts), strict=True)))
 
     def _everything(self, share: NDArray[np.uint8]) -> tuple[NDArray[Any], ...]:
         return *self._run(share), appearance(share)
 
     def _run(self, share: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        answer = self._interpreter()(image=share.astype(np.float32))
-        return answer["logits"], answer["features"]
+        return self._network()(share)
 
     def _check(self, views: NDArray[np.uint8]) -> None:
         size = self.image.size
@@ -141,20 +153,40 @@ class Scorer:
             message = f"views must have shape (n, {size}, {size}, 3), not {views.shape}"
             raise ValueError(message)
 
-    def _interpreter(self) -> Any:
-        if not hasattr(self._local, "runner"):
-            from ai_edge_litert.interpreter import Interpreter
-
+    def _network(self) -> "_Network":
+        if not hasattr(self._local, "network"):
             try:
-                self._local.runner = Interpreter(
-                    model_content=self._model, num_threads=1
-                ).get_signature_runner()
+                self._local.network = _Network(self._model)
             except ValueError as error:
                 message = (
                     f"network.tflite of the model {self.info.name} cannot be read: train the model again."
                 )
                 raise UsageError(message) from error
-        return self._local.runner
+        network: _Network = self._local.network
+        return network
+
+
+class _Network:
+    """The network in a LiteRT interpreter, for one thread; pixels go straight to where it reads them."""
+
+    def __init__(self, model: bytes) -> None:
+        from ai_edge_litert.interpreter import Interpreter
+
+        self._interpreter = Interpreter(model_content=model, num_threads=1)
+        signature = self._interpreter.get_signature_runner()
+        self._image = signature.get_input_details()["image"]["index"]
+        outputs = signature.get_output_details()
+        self._logits, self._features = outputs["logits"]["index"], outputs["features"]["index"]
+        self._shape: tuple[int, ...] = ()
+
+    def __call__(self, views: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        if views.shape != self._shape:
+            self._interpreter.resize_tensor_input(self._image, views.shape)
+            self._interpreter.allocate_tensors()
+            self._shape = views.shape
+        self._interpreter.tensor(self._image)()[...] = views
+        self._interpreter.invoke()
+        return self._interpreter.get_tensor(self._logits), self._interpreter.get_tensor(self._features)
 
 
 def orientations(views: NDArray[np.uint8]) -> list[NDArray[np.uint8]]:

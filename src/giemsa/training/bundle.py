@@ -3,23 +3,19 @@
 import csv
 import io
 import json
-import os
 import re
-import sys
 import tempfile
 import zipfile
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from giemsa.errors import CheckFailedError, UsageError
+from giemsa.errors import UsageError
 from giemsa.settings import Image
 
-EXPORT_TOLERANCE = 1e-3
 EARLIEST_ZIP_DATE = (1980, 1, 1, 0, 0, 0)
 
 
@@ -81,11 +77,11 @@ def write_bundle(folder: Path, network: Any, info: BundleInfo, history: Sequence
     Raises:
         CheckFailedError: if the exported network does not compute what the Keras one does.
     """
+    from giemsa.training.export import to_litert
+
     folder.mkdir(parents=True, exist_ok=True)
     _save_keras(network, folder / "network.keras")
-    exported = _to_litert(network)
-    (folder / "network.tflite").write_bytes(exported)
-    _check_export(network, exported, info.image.size)
+    (folder / "network.tflite").write_bytes(to_litert(network, info.image.size))
     _write_history(folder / "history.csv", history)
     write_info(folder, info)
 
@@ -182,52 +178,3 @@ def _reproducible(text: str) -> str:
     return re.sub(
         r'(?<="shared_object_id": )\d+', lambda id_: str(numbers.setdefault(id_[0], len(numbers) + 1)), text
     )
-
-
-def _to_litert(network: Any) -> bytes:
-    import tensorflow as tf
-
-    with _silence():
-        converted: bytes = tf.lite.TFLiteConverter.from_keras_model(network).convert()
-    return converted
-
-
-def _check_export(network: Any, exported: bytes, size: int) -> None:
-    import numpy as np
-    from ai_edge_litert.interpreter import Interpreter
-
-    images = np.random.default_rng(0).uniform(0, 255, (2, size, size, 3)).astype(np.float32)
-    with _silence():
-        scored = Interpreter(model_content=exported).get_signature_runner()(image=images)
-    for name, expected in network(images, training=False).items():
-        close = np.allclose(scored[name], expected, rtol=EXPORT_TOLERANCE, atol=EXPORT_TOLERANCE)
-        if not close:
-            message = (
-                f"The exported network's {name} differ from the trained one's: report it, do not use it."
-            )
-            raise CheckFailedError(message)
-
-
-@contextmanager
-def _silence() -> Iterator[None]:
-    """Hold back what TensorFlow's native code prints; show it only where the work fails."""
-    sys.stdout.flush()
-    sys.stderr.flush()
-    kept = os.dup(1), os.dup(2)
-    with tempfile.TemporaryFile() as noise:
-        os.dup2(noise.fileno(), 1)
-        os.dup2(noise.fileno(), 2)
-        failed = True
-        try:
-            yield
-            failed = False
-        finally:
-            sys.stdout.flush()
-            sys.stderr.flush()
-            os.dup2(kept[0], 1)
-            os.dup2(kept[1], 2)
-            os.close(kept[0])
-            os.close(kept[1])
-            if failed:
-                noise.seek(0)
-                os.write(2, noise.read())
