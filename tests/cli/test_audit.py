@@ -3,6 +3,7 @@
 import json
 import shutil
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import pandas as pd
@@ -12,6 +13,7 @@ from typer.testing import CliRunner
 
 from giemsa.cli import audit, ingest  # noqa: F401  (registers the commands)
 from giemsa.cli.app import app
+from giemsa.curation import measuring
 from giemsa.data.curated import write_splits
 from giemsa.errors import UsageError
 
@@ -50,6 +52,35 @@ def test_findings_and_page_are_written_and_nothing_else(here: Path) -> None:
     ]
     assert "found.json" in done.output
     assert "monocyte/d.png" in (here / "page.html").read_text("utf-8")
+
+
+@pytest.mark.parametrize("options", [[], ["--cache", "known"]], ids=["in a project", "anywhere"])
+def test_the_next_audit_reads_only_what_is_new(
+    here: Path, monkeypatch: pytest.MonkeyPatch, options: list[str]
+) -> None:
+    if not options:
+        shutil.copy(PARAMS, here / "params.yaml")
+    command = ["audit", "cells", "--json", "found.json", *options]
+    read = Mock(side_effect=measuring.measure)
+    monkeypatch.setattr(measuring, "measure", read)
+    assert CliRunner().invoke(app, command).exit_code == 0
+    assert read.call_count == 3
+    Pillow.fromarray(np.full((40, 40, 3), 200, np.uint8)).save(here / "cells/ig/new.png")
+    assert CliRunner().invoke(app, command).exit_code == 0
+    assert read.call_count == 4
+    known = here / ("known" if options else ".cache/measurements")
+    assert any(known.rglob("*.parquet"))
+    told = (here / "found.json").read_bytes()
+    shutil.rmtree(known)
+    assert CliRunner().invoke(app, command).exit_code == 0
+    assert (here / "found.json").read_bytes() == told
+
+
+def test_a_cache_that_cannot_be_a_folder_is_named(here: Path) -> None:
+    (here / "file").touch()
+    done = CliRunner().invoke(app, ["audit", "cells", "--json", "found.json", "--cache", "file"])
+    assert isinstance(done.exception, UsageError)
+    assert "file cannot be written (File exists)" in str(done.exception)
 
 
 def test_an_odd_image_without_a_label_is_shown_for_review(here: Path) -> None:

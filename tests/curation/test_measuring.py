@@ -82,6 +82,12 @@ def test_each_distinct_content_is_decoded_once(monkeypatch: pytest.MonkeyPatch, 
     assert counted.call_count == 2
 
 
+def test_what_is_remembered_equals_what_was_measured(tmp_path: Path) -> None:
+    items = keyed(*(png(seed, side=40) for seed in range(20)), b"broken")
+    measured = list(Measurements(tmp_path, IMAGE).measure(items))
+    assert list(Measurements(tmp_path, IMAGE).measure(items)) == measured
+
+
 def test_few_contents_wait_in_memory() -> None:
     taken = 0
 

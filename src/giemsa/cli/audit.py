@@ -1,6 +1,8 @@
 """``giemsa audit SOURCE``: curation of anything, standing alone."""
 
+import os
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -30,16 +32,29 @@ def audit(
             help="A folder such as models/frozen-head, whose features judge labels and find no cells."
         ),
     ] = None,
+    cache: Annotated[
+        Path | None,
+        typer.Option(
+            help="A folder that remembers images: the next audit reads only new ones. A project has its own."
+        ),
+    ] = None,
 ) -> None:
     """Find broken, copied and contradictory images in any source, and write nothing but the reports."""
     from giemsa.curation import audit as auditing
     from giemsa.curation.audit_report import write_json
     from giemsa.data.sources import open_source
     from giemsa.settings import params_or_defaults
-    from giemsa.workspace import check_writable, find_workspace
+    from giemsa.workspace import check_writable, find_workspace, writing
 
     check_writable(json, html, sources=(source, against))
-    params = params_or_defaults(find_workspace().params)
+    workspace = find_workspace()
+    params = params_or_defaults(workspace.params)
+    if cache:
+        with writing(cache):
+            cache.mkdir(parents=True, exist_ok=True)
+            TemporaryFile(dir=cache).close()
+    elif workspace.params.is_file() and os.access(workspace.root, os.W_OK):
+        cache = workspace.measurements
     opened = open_source(source, params.image)
     other = open_source(against, params.image) if against else None
     found = auditing.audit(
@@ -49,6 +64,7 @@ def audit(
         params.validate_,
         against=other,
         compute=params.compute,
+        cache=cache,
     )
     straddles = _straddles(source, found)
     suspects = None

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -58,6 +59,7 @@ def audit(
     *,
     against: Source | None = None,
     compute: Compute = HERE,
+    cache: Path | None = None,
 ) -> Audit:
     """Look through ``source`` in one pass over its files.
 
@@ -68,13 +70,16 @@ def audit(
         validate: what is odd about an image.
         against: images, such as a foreign test set, of which none should stand in ``source``.
         compute: where the images are read.
+        cache: a folder that remembers what images told, so that the next audit reads only new ones.
     """
-    measurements = Measurements(None, image, compute.workers, engine=compute.engine)
+    measurements = Measurements(cache, image, compute.workers, engine=compute.engine)
     ours = measured(source, measurements, order=1)
     theirs = measured(against, measurements, order=2) if against else ours.iloc[:0]
     readable = ours[ours["readable"]]
     everything = pd.concat([readable, theirs[theirs["readable"]]], ignore_index=True)
-    copies = find_copies(everything, measurements.views, deduplicate)
+    # Not the memory of the project's own deduplication, which knows its images and no others.
+    memory = measurements.memory / "audit" if cache else None
+    copies = find_copies(everything, measurements.views, deduplicate, memory)
     own = _first(copies, len(readable))
     broken = ours[~ours["readable"]]
     spectra = measurements.views("spectra", readable["sha256"].tolist())[:, 0]

@@ -75,12 +75,16 @@ def _seen(rgb: NDArray[np.uint8], image: Image) -> dict[str, Any]:
     (brightness,), (contrast,) = (value[0] / 255 for value in cv2.meanStdDev(grey))
     grid = _shrunk(grey, (WIDTH, HEIGHT)).astype(np.float32)
     turned = _shrunk(grey, (HEIGHT, WIDTH)).astype(np.float32).T
+    properties = {
+        "brightness": brightness,
+        "contrast": contrast,
+        "saturation": cv2.mean(cv2.cvtColor(small, cv2.COLOR_RGB2HSV))[1] / 255,
+        "sharpness": (cv2.meanStdDev(cv2.Laplacian(grey, cv2.CV_16S))[1][0, 0] / 255) ** 2,
+    }
     return {
         "view_hashes": symmetric_hashes(grid, turned),
-        "brightness": float(brightness),
-        "contrast": float(contrast),
-        "saturation": cv2.mean(cv2.cvtColor(small, cv2.COLOR_RGB2HSV))[1] / 255,
-        "sharpness": float(cv2.meanStdDev(cv2.Laplacian(grey, cv2.CV_16S))[1][0, 0] / 255) ** 2,
+        # As precise as they are stored: copies measured now and remembered from then must not differ.
+        **{name: float(np.float32(value)) for name, value in properties.items()},
         "thumbnails": np.stack(
             [_shrunk(seen, THUMBNAIL) for seen in ((small,) if centre is rgb else (rgb, small))]
         ),

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 EXACT_UP_TO = 40_000  # vectors: below, all are compared
 PER_CELL = 2_000  # vectors in a cell of the partition
@@ -60,7 +61,8 @@ def improve(rows: Rows, distances: Vectors, vectors: Vectors, searches: Sequence
     def search(asking: Rows, cell: Rows) -> None:
         _merge(rows, distances, asking, cell, _squared(vectors[asking], vectors[cell]))
 
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    # Each block has a core of its own: a product of matrices that takes them all hinders the others.
+    with threadpool_limits(1), ThreadPoolExecutor(os.cpu_count()) as pool:
         for asking, cell in searches:
             blocks = np.split(asking, range(BLOCK, len(asking), BLOCK))
             list(pool.map(search, blocks, [cell] * len(blocks)))
@@ -116,7 +118,8 @@ def _squared(first: Vectors, second: Vectors) -> Vectors:
 def _merge(rows: Rows, distances: Vectors, asking: Rows, cell: Rows, apart: Vectors) -> None:
     """Take what is nearer than what is known into ``rows`` and ``distances``, in place."""
     apart[asking[:, np.newaxis] == cell] = np.inf
-    query, near = np.nonzero(apart <= _enough(apart, rows.shape[1])[:, np.newaxis])
+    close = np.flatnonzero(apart <= _enough(apart, rows.shape[1])[:, np.newaxis])
+    query, near = np.divmod(close, len(cell))
     counts = np.bincount(query, minlength=len(asking))
     place = np.arange(len(query)) - np.repeat(np.cumsum(counts) - counts, counts)
     shape = (len(asking), int(counts.max(initial=0)))
