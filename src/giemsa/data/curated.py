@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from giemsa.data.tables import read_table
 from giemsa.errors import UsageError
 from giemsa.workspace import whole
 
@@ -72,14 +73,13 @@ def read_curated(folder: Path, columns: Sequence[str] | None = None) -> pa.Table
     """Read the curated cells, all columns or only ``columns``, in the order they were written.
 
     Raises:
-        UsageError: if there are none.
+        UsageError: if there are none, or a part is damaged.
     """
     parts = sorted(folder.glob("part-*.parquet"))
     if not parts:
         message = f'{folder} holds no curated cells: run "giemsa run deduplicate" first.'
         raise UsageError(message)
-    chosen = None if columns is None else list(columns)
-    return pa.concat_tables([pq.read_table(part, columns=chosen) for part in parts])
+    return pa.concat_tables([read_table(part, "deduplicate", columns) for part in parts])
 
 
 def write_splits(path: Path, rows: pd.DataFrame) -> None:
@@ -93,12 +93,12 @@ def read_splits(path: Path) -> pd.DataFrame:
     """Read which side every curated cell is on: ``train``, ``validation`` or ``test``.
 
     Raises:
-        UsageError: if the file is missing.
+        UsageError: if the file is missing or damaged.
     """
     if not path.is_file():
         message = f'{path} is missing: run "giemsa run split" first.'
         raise UsageError(message)
-    rows: pd.DataFrame = pq.read_table(path, schema=SPLITS).to_pandas()
+    rows: pd.DataFrame = read_table(path, "split", SPLITS.names).to_pandas()
     return rows
 
 

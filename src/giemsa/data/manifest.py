@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from giemsa.data.tables import read_table
 from giemsa.errors import UsageError
 from giemsa.workspace import whole
 
@@ -72,14 +73,14 @@ def read_manifest(path: Path) -> pd.DataFrame:
     ``view_hashes`` holds arrays of shape (8,), or None where the image is not readable.
 
     Raises:
-        UsageError: if it is missing or of another version.
+        UsageError: if it is missing, damaged or of another version.
     """
     import pandas as pd
 
     if not path.is_file():
         message = f'{path} is missing: run "giemsa ingest SOURCE", then "giemsa run ingest".'
         raise UsageError(message)
-    table = pq.read_table(path)
+    table = read_table(path, "ingest")
     if not table.schema.equals(SCHEMA):
         message = f'{path} was written by another version of giemsa: run "giemsa run ingest" again.'
         raise UsageError(message)
@@ -93,7 +94,7 @@ def batch_orders(path: Path) -> dict[str, int]:
     """Read each batch's place in the order of arrival; nothing where there is no manifest yet."""
     if not path.is_file():
         return {}
-    table = pq.read_table(path, columns=["batch", "batch_order"])
+    table = read_table(path, "ingest", ["batch", "batch_order"])
     return dict(zip(table["batch"].to_pylist(), table["batch_order"].to_pylist(), strict=True))
 
 
