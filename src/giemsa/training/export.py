@@ -35,15 +35,16 @@ def to_litert(network: keras.Model, size: int) -> bytes:
 
 def _quick(network: keras.Model) -> keras.Model:
     """Give the same network with each enlargement, and a rescaling right behind it, as one ``_Enlarging``."""
-    enlarged: dict[int, tuple[int, Any]] = {}
+    # By identity, which holds as long as the tensor itself is kept.
+    enlarged: dict[int, tuple[Any, int, Any]] = {}
 
     def call(layer: Any, *images: Any, **given: Any) -> Any:
         if isinstance(layer, layers.Resizing):
             result = _Enlarging(layer.height)(images[0])
-            enlarged[id(result)] = layer.height, images[0]
+            enlarged[id(result)] = result, layer.height, images[0]
             return result
         if isinstance(layer, layers.Rescaling) and id(images[0]) in enlarged:
-            side, image = enlarged[id(images[0])]
+            _, side, image = enlarged[id(images[0])]
             return _Enlarging(side, layer.scale, layer.offset)(image)
         return layer(*images, **given)
 
