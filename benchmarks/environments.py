@@ -25,13 +25,19 @@ def interpreter(package: str | None, environments: Path) -> Path:
 
 
 def run(command: list[str]) -> tuple[str, float, float]:
-    """Run a command; give what it printed, its CPU seconds and its peak memory.
+    """Run a command in an empty folder, so that it finds nothing remembered by a project.
+
+    Returns:
+        What it printed, its CPU seconds and its peak memory in MiB.
 
     Raises:
         FailedError: if it ends in an error.
     """
-    with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as output:
-        process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
+    with (
+        tempfile.TemporaryDirectory() as empty,
+        tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as output,
+    ):
+        process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, cwd=empty)
         _, status, used = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
         output.seek(0)
