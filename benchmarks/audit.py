@@ -29,7 +29,6 @@ def main() -> None:
         truth = plant(cells, folder, per_kind=chosen.per_kind, seed=chosen.seed)
         began = time.perf_counter()
         giemsa = Path(sys.executable).with_name("giemsa")
-        # Where no project remembers anything.
         subprocess.run([giemsa, "audit", folder, "--json", f"{place}/found.json"], check=True, cwd=place)
         print(f"\n{time.perf_counter() - began:.1f} s for {sum(1 for _ in folder.rglob('*.*')):,} files\n")
         report(json.loads(Path(f"{place}/found.json").read_text("utf-8")), truth, cells)

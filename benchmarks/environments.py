@@ -25,7 +25,7 @@ def interpreter(package: str | None, environments: Path) -> Path:
 
 
 def run(command: list[str]) -> tuple[str, float, float]:
-    """Run a command in an empty folder, so that it finds nothing remembered by a project.
+    """Run a command in an empty folder, where no project's settings are in force.
 
     Returns:
         What it printed, its CPU seconds and its peak memory in MiB.

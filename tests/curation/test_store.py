@@ -1,3 +1,5 @@
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -106,3 +108,18 @@ def test_many_contents_are_told_at_once_in_the_asked_order(tmp_path: Path) -> No
     assert told.to_pylist() == asked
     empty = Store(tmp_path / "other", IMAGE).table(pa.chunked_array([["a"]], pa.string()))
     assert empty.to_pylist() == [nothing]
+
+
+def test_several_processes_may_remember_in_one_file_at_once(tmp_path: Path) -> None:
+    script = (
+        "import sys; from pathlib import Path; import pyarrow as pa\n"
+        "from giemsa.curation.store import recalled, remember\n"
+        "table = pa.table({'n': list(range(1000))})\n"
+        "for _ in range(150):\n"
+        "    remember(Path(sys.argv[1]), table)\n"
+        "    assert recalled(Path(sys.argv[1])).equals(table)\n"
+    )
+    command = [sys.executable, "-c", script, str(tmp_path / "known.parquet")]
+    started = [subprocess.Popen(command) for _ in range(3)]
+    assert [each.wait() for each in started] == [0, 0, 0]
+    assert [path.name for path in tmp_path.iterdir()] == ["known.parquet"]

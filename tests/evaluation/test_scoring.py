@@ -1,5 +1,6 @@
 """Scoring with a trained model's folder."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import pytest
 from numpy.typing import NDArray
 
 from giemsa.errors import UsageError
+from giemsa.evaluation import scoring
 from giemsa.evaluation.scoring import SHARE, Scorer, orientations
 from giemsa.training.bundle import load_network, read_info, write_info
 
@@ -45,6 +47,22 @@ def test_a_cell_scores_the_same_bits_in_any_company(
     parts = [scorer.score(views[start : start + size]) for start in range(0, len(views), size)]
     np.testing.assert_array_equal(np.concatenate([part.logits for part in parts]), whole.logits)
     np.testing.assert_array_equal(np.concatenate([part.features for part in parts]), whole.features)
+
+
+def test_after_a_failure_no_share_is_begun(
+    tiny_bundle: Path, views: NDArray[np.uint8], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    many = np.repeat(views[:1], 200 * SHARE, axis=0)
+    scorer, begun = Scorer(tiny_bundle), []
+
+    def failing(share: NDArray[np.uint8]) -> NDArray[np.float64]:
+        begun.append(len(share))
+        raise ArithmeticError
+
+    monkeypatch.setattr(scoring, "appearance", failing)
+    with pytest.raises(ArithmeticError):
+        scorer.looks(many)
+    assert len(begun) <= len(os.sched_getaffinity(0))
 
 
 def test_there_are_eight_orientations_and_the_first_is_the_view_itself(views: NDArray[np.uint8]) -> None:

@@ -48,6 +48,11 @@ def test_what_is_not_rescaled_is_resized_all_the_same() -> None:
     )
 
 
+def test_the_same_network_gives_the_same_bytes_as_often_as_it_is_exported() -> None:
+    network = _network(32, 64)
+    assert export.to_litert(network, 32) == export.to_litert(network, 32)
+
+
 def test_no_point_of_three_channels_is_resized_alone() -> None:
     exported = export.to_litert(_network(96, 128), 96)
     plain = Interpreter(

@@ -1,6 +1,5 @@
 """``giemsa audit SOURCE``: curation of anything, standing alone."""
 
-import os
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Annotated
@@ -34,29 +33,22 @@ def audit(
     ] = None,
     cache: Annotated[
         Path | None,
-        typer.Option(
-            help="A folder that remembers images: the next audit reads only new ones. A project has its own."
-        ),
+        typer.Option(help="A folder that remembers images: the next audit reads only new ones."),
     ] = None,
 ) -> None:
-    """Find broken, copied and contradictory images in any source, and write nothing but the reports."""
+    """Find broken, copied and contradictory images in any source; write nothing but reports and the cache."""
     from giemsa.curation import audit as auditing
     from giemsa.curation.audit_report import write_json
     from giemsa.data.sources import open_source
     from giemsa.settings import params_or_defaults
-    from giemsa.workspace import check_writable, find_workspace, writing
+    from giemsa.workspace import check_writable, find_workspace
 
     check_writable(json, html, sources=(source, against))
-    workspace = find_workspace()
-    params = params_or_defaults(workspace.params)
-    if cache:
-        with writing(cache):
-            cache.mkdir(parents=True, exist_ok=True)
-            TemporaryFile(dir=cache).close()
-    elif workspace.params.is_file() and os.access(workspace.root, os.W_OK):
-        cache = workspace.measurements
+    params = params_or_defaults(find_workspace().params)
     opened = open_source(source, params.image)
     other = open_source(against, params.image) if against else None
+    if cache:
+        _check_cache(cache, source, against)
     found = auditing.audit(
         opened,
         params.image,
@@ -74,6 +66,21 @@ def audit(
     if html:
         _write_page(html, opened, found, suspects or [])
     _report(found, straddles, suspects, json, html)
+
+
+def _check_cache(cache: Path, *sources: str | None) -> None:
+    from giemsa.errors import UsageError
+
+    for source in filter(None, sources):
+        if cache.resolve().is_relative_to(Path(source).resolve()):
+            message = f"{cache} lies in {source}, which is only read: give a cache outside of it."
+            raise UsageError(message)
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+        TemporaryFile(dir=cache).close()
+    except OSError as error:
+        message = f"{cache} takes no files ({error.strerror}): give another folder as the cache."
+        raise UsageError(message) from None
 
 
 def _asked(model: str, source: "Source", found: "Audit") -> "tuple[Audit, list[LabelError]]":

@@ -8,12 +8,10 @@ import cv2
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from giemsa.curation.store import VERSION as THUMBNAILS
-from giemsa.curation.store import recalled
-from giemsa.workspace import whole
+from giemsa.curation.store import recalled, remember
 
 VERSION = 1  # of what registration.py computes: raise it whenever a value changes
 
@@ -42,8 +40,7 @@ def remembered(file: Path | None, pairs: list[str], compare: Callable[[NDArray[n
         found[~new] = known["similarity"].to_numpy()[place.drop_null().to_numpy()]
         found[new] = compare(np.flatnonzero(new))
     if file is not None:
-        with whole(file) as partial:
-            pq.write_table(pa.table({"pair": asked, "similarity": found}), partial, compression="zstd")
+        remember(file, pa.table({"pair": asked, "similarity": found}))
     return found
 
 

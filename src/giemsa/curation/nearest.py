@@ -49,6 +49,8 @@ def nobody(size: int, count: int) -> tuple[Rows, Vectors]:
 def improve(rows: Rows, distances: Vectors, vectors: Vectors, searches: Sequence[tuple[Rows, Rows]]) -> None:
     """Compare some vectors with others, and take what is nearer than what is known, in place.
 
+    For one thread at a time: it limits those of matrix products, which is a matter of the whole process.
+
     Args:
         rows: neighbours known so far, nearest first, shape ``(n, k)``.
         distances: their squared distances, shape ``(n, k)``.

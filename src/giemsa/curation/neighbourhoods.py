@@ -6,13 +6,11 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from giemsa.curation.nearest import EXACT_UP_TO, Rows, Vectors, improve, nearest, nobody
 from giemsa.curation.neighbours import Hashes, pairs_within
-from giemsa.curation.store import recalled
-from giemsa.workspace import whole
+from giemsa.curation.store import recalled, remember
 
 
 def remembered_nearest(
@@ -35,9 +33,8 @@ def remembered_nearest(
         return nearest(vectors, count)
     known, settled = _recall(file, names, rows, distances)
     improve(rows, distances, vectors, list(_searches(known, settled)))
-    with whole(file) as partial:
-        columns = {"name": pa.array(names, pa.string()), "row": _packed(rows), "distance": _packed(distances)}
-        pq.write_table(pa.table(columns), partial, compression="zstd")
+    columns = {"name": pa.array(names, pa.string()), "row": _packed(rows), "distance": _packed(distances)}
+    remember(file, pa.table(columns))
     return rows, distances
 
 
@@ -61,9 +58,7 @@ def remembered_pairs(file: Path | None, hashes: Hashes, queries: Hashes, radius:
     left, right = left[order], right[order]
     ends = np.searchsorted(left, np.arange(len(queries) + 1))
     near = pa.ListArray.from_arrays(pa.array(ends, pa.int32()), pa.array(hashes[right]))
-    with whole(file) as partial:
-        columns = {"query": queries, "hash": np.isin(queries, hashes), "near": near}
-        pq.write_table(pa.table(columns), partial, compression="zstd")
+    remember(file, pa.table({"query": queries, "hash": np.isin(queries, hashes), "near": near}))
     return left, right
 
 

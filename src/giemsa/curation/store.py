@@ -1,7 +1,7 @@
 """Remember measurements by content: an append-only folder of Parquet files, safe to kill and to delete."""
 
 import hashlib
-import os
+import secrets
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -93,10 +93,7 @@ class Store:
         ]
         table = pa.Table.from_pylist(rows, schema=STORED)
         name = hashlib.sha256("".join(sorted(self._fresh)).encode()).hexdigest()[:32]
-        handle, partial = tempfile.mkstemp(dir=self.folder, suffix=".partial")
-        os.close(handle)
-        pq.write_table(table, partial, compression="zstd")
-        Path(partial).replace(self.folder / f"{name}.parquet")
+        remember(self.folder / f"{name}.parquet", table)
         self._fresh = {}
         self._remember(table.select(KNOWN.names))
 
@@ -136,14 +133,24 @@ class Store:
             self._places[content] = (number, row)
 
 
+def remember(file: Path, table: pa.Table) -> None:
+    """Write what is to be remembered, whole or not at all; several processes may do so at once."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    partial = file.with_name(f".{file.name}.{secrets.token_hex(8)}.partial")
+    try:
+        pq.write_table(table, partial, compression="zstd")
+        partial.replace(file)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
 def recalled(file: Path, columns: Sequence[str] | None = None) -> pa.Table | None:
     """Read what was remembered; a file that is missing, or damaged by a power cut, is forgotten."""
     try:
         return pq.ParquetFile(file).read(columns)
-    except FileNotFoundError:
-        return None
-    except (OSError, pa.ArrowInvalid):
-        file.unlink(missing_ok=True)
+    except (OSError, pa.ArrowInvalid) as error:
+        if getattr(error, "errno", None) is None:  # its content is at fault, not the reading of it
+            file.unlink(missing_ok=True)
         return None
 
 

@@ -2,6 +2,7 @@
 
 import os
 import threading
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -113,7 +114,7 @@ class Scorer:
         size = self.image.size
         try:
             fits = self.score(np.zeros((1, size, size, 3), np.uint8)).logits.shape == (1, len(self.classes))
-        except (KeyError, TypeError, ValueError):
+        except (KeyError, RuntimeError, TypeError, ValueError):
             fits = False
         if not fits:
             message = f"{bundle} holds a model that this version cannot use: train the model again."
@@ -130,15 +131,21 @@ class Scorer:
         remaining, done = iter(starts), dict[int, tuple[NDArray[Any], ...]]()
 
         def take() -> None:  # one task for each core, not for each share: handing out tasks is not free
-            for start in remaining:
-                done[start] = work(views[start : start + size])
+            try:
+                for start in remaining:
+                    done[start] = work(views[start : start + size])
+            finally:
+                deque(remaining, maxlen=0)  # after a failure there is nothing left for anybody
 
         if self._pool is None:
             take()
         else:
             tasks = [self._pool.submit(take) for _ in range(min(self._workers, len(starts)))]
-            for task in tasks:
-                task.result()
+            try:
+                for task in tasks:
+                    task.result()
+            finally:
+                deque(remaining, maxlen=0)  # after an interrupt, too
         return tuple(map(np.concatenate, zip(*(done[start] for start in starts), strict=True)))
 
     def _everything(self, share: NDArray[np.uint8]) -> tuple[NDArray[Any], ...]:
@@ -181,6 +188,7 @@ class _Network:
 
     def __call__(self, views: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         if views.shape != self._shape:
+            self._shape = ()
             self._interpreter.resize_tensor_input(self._image, views.shape)
             self._interpreter.allocate_tensors()
             self._shape = views.shape

@@ -36,16 +36,16 @@ def to_litert(network: keras.Model, size: int) -> bytes:
 def _quick(network: keras.Model) -> keras.Model:
     """Give the same network with each enlargement, and a rescaling right behind it, as one ``_Enlarging``."""
     # By identity, which holds as long as the tensor itself is kept.
-    enlarged: dict[int, tuple[Any, int, Any]] = {}
+    enlarged: dict[int, tuple[Any, Any, Any]] = {}
 
     def call(layer: Any, *images: Any, **given: Any) -> Any:
         if isinstance(layer, layers.Resizing):
-            result = _Enlarging(layer.height)(images[0])
-            enlarged[id(result)] = result, layer.height, images[0]
+            result = _Enlarging(layer.name, layer.height)(images[0])
+            enlarged[id(result)] = result, layer, images[0]
             return result
         if isinstance(layer, layers.Rescaling) and id(images[0]) in enlarged:
-            _, side, image = enlarged[id(images[0])]
-            return _Enlarging(side, layer.scale, layer.offset)(image)
+            _, before, image = enlarged[id(images[0])]
+            return _Enlarging(before.name, before.height, layer.scale, layer.offset)(image)
         return layer(*images, **given)
 
     return keras.models.clone_model(
@@ -61,8 +61,8 @@ class _Enlarging(layers.Layer):  # type: ignore[misc]
     resized as if each were one point of many channels.
     """
 
-    def __init__(self, side: int, scale: float = 1.0, offset: float = 0.0) -> None:
-        super().__init__()
+    def __init__(self, name: str, side: int, scale: float = 1.0, offset: float = 0.0) -> None:
+        super().__init__(name=name)  # else Keras counts them, and every export of a process has other bytes
         self._side, self._scale, self._offset = side, scale, offset
 
     def compute_output_shape(self, shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
