@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pyarrow as pa
@@ -11,6 +12,8 @@ from numpy.typing import NDArray
 from giemsa.curation.nearest import EXACT_UP_TO, Rows, Vectors, improve, nearest, nobody
 from giemsa.curation.neighbours import Hashes, pairs_within
 from giemsa.curation.store import recalled, remember
+
+SIDES: tuple[Literal["left"], Literal["right"]] = ("left", "right")
 
 
 def remembered_nearest(
@@ -58,7 +61,7 @@ def remembered_pairs(file: Path | None, hashes: Hashes, queries: Hashes, radius:
     left, right = left[order], right[order]
     ends = np.searchsorted(left, np.arange(len(queries) + 1))
     near = pa.ListArray.from_arrays(pa.array(ends, pa.int32()), pa.array(hashes[right]))
-    remember(file, pa.table({"query": queries, "hash": np.isin(queries, hashes), "near": near}))
+    remember(file, pa.table({"query": queries, "hash": _found(queries, hashes) >= 0, "near": near}))
     return left, right
 
 
@@ -72,10 +75,16 @@ def _recall_pairs(
     table = known.combine_chunks()
     before, near = table["query"].to_numpy(), table["near"]
     counts = pc.list_value_length(near).to_numpy()
-    left, right = np.repeat(before, counts), pc.list_flatten(near).to_numpy()
-    still = np.isin(left, queries) & np.isin(right, hashes)
-    pairs = np.searchsorted(queries, left[still]), np.searchsorted(hashes, right[still])
-    return [pairs], np.isin(queries, before), np.isin(hashes, before[table["hash"].to_numpy()])
+    left, right = np.repeat(_found(before, queries), counts), _found(pc.list_flatten(near).to_numpy(), hashes)
+    still = (left >= 0) & (right >= 0)
+    asked, known = _found(queries, before) >= 0, _found(hashes, before[table["hash"].to_numpy()]) >= 0
+    return [(left[still], right[still])], asked, known
+
+
+def _found(hashes: Hashes, among: Hashes) -> Rows:
+    """Give the place of each hash among ascending ones, -1 where it is missing."""
+    place, end = (np.searchsorted(among, hashes, side) for side in SIDES)
+    return np.where(end > place, place, -1)
 
 
 def _recall(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from itertools import groupby, islice
 from typing import TYPE_CHECKING, Any
 
@@ -46,7 +47,7 @@ def said_of_subjects(missing: int, cells: int) -> str:
 
 
 def write_curated(folder: Path, rows: Iterable[Mapping[str, Any]]) -> None:
-    """Write the curated cells, whole or not at all, holding one part in memory at a time.
+    """Write the curated cells, whole or not at all, holding two parts in memory: one is written, one read.
 
     A part holds images of one batch only, so that a new batch leaves the older parts' bytes as they were and
     DVC stores nothing twice.
@@ -55,18 +56,25 @@ def write_curated(folder: Path, rows: Iterable[Mapping[str, Any]]) -> None:
         folder: what stood there before is replaced.
         rows: mappings with the columns of ``CURATED``, ordered by ``batch_order`` and ``path``.
     """
-    with whole(folder) as partial:
+    with whole(folder) as partial, ThreadPoolExecutor(1) as writer:
         partial.mkdir()
+        being_written = None
         for order, members in groupby(rows, key=lambda row: row["batch_order"]):
             for number, part in enumerate(_chunks(members)):
                 table = pa.Table.from_pylist(part, schema=CURATED)
+                if being_written:
+                    being_written.result()
                 target = partial / f"part-{order:04d}-{number:04d}.parquet"
-                # The images are compressed already; a dictionary of them would only double the memory.
-                texts = [name for name in CURATED.names if name != "image"]
-                packing = {name: "none" if name == "image" else "zstd" for name in CURATED.names}
-                pq.write_table(
-                    table, target, compression=packing, use_dictionary=texts, write_statistics=texts
-                )
+                being_written = writer.submit(_write_part, table, target)
+        if being_written:
+            being_written.result()
+
+
+def _write_part(table: pa.Table, target: Path) -> None:
+    # The images are compressed already; a dictionary of them would only double the memory.
+    texts = [name for name in CURATED.names if name != "image"]
+    packing = {name: "none" if name == "image" else "zstd" for name in CURATED.names}
+    pq.write_table(table, target, compression=packing, use_dictionary=texts, write_statistics=texts)
 
 
 def read_curated(folder: Path, columns: Sequence[str] | None = None) -> pa.Table:
