@@ -1,5 +1,4 @@
 from collections.abc import Callable
-from typing import Any
 
 import cv2
 import numpy as np
@@ -7,8 +6,10 @@ import pandas as pd
 import pytest
 from numpy.typing import NDArray
 
+from giemsa.curation import oddities as module
 from giemsa.curation.measuring import Measurements
-from giemsa.curation.oddities import oddities, strangeness
+from giemsa.curation.nearest import nearest
+from giemsa.curation.oddities import NEIGHBOURS, PROPERTIES, UNLIKE, isolation, oddities, strangeness
 from giemsa.settings import Image, Validate
 
 Pixels = NDArray[np.uint8]
@@ -86,5 +87,27 @@ def test_among_few_images_nothing_is_usual(cell: Callable[..., Pixels]) -> None:
 
 
 def test_nothing_is_odd_among_nothing() -> None:
-    columns: dict[str, list[Any]] = {"path": [], "pixel_hash": []}
-    assert oddities(pd.DataFrame(columns), np.empty((0, 171), np.uint8), LIMITS) == []
+    columns = ("path", "pixel_hash", "width", "height", *PROPERTIES)
+    assert oddities(pd.DataFrame({name: [] for name in columns}), np.empty((0, 171), np.uint8), LIMITS) == []
+
+
+def test_who_stands_alone_among_many_is_told_exactly(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(5)
+    vectors = rng.normal(size=(900, 12)).astype(np.float32)
+    vectors[rng.permutation(900)[:9]] *= 6
+    exact = nearest(vectors, NEIGHBOURS)[1].mean(axis=1)
+    monkeypatch.setattr(module, "SAMPLE", 300)
+    found = isolation(vectors, UNLIKE)
+    sample = np.unique(np.linspace(0, 899, 300).astype(int))
+    usual = np.median(exact[sample])
+    alone = exact / usual > UNLIKE
+    assert alone.sum() == 9
+    assert np.array_equal(found > UNLIKE, alone)
+    np.testing.assert_allclose(found[alone], exact[alone] / usual, rtol=1e-5)
+    assert (found >= exact / usual * (1 - 1e-5)).all()
+
+
+def test_few_are_all_compared_with_all() -> None:
+    vectors = np.random.default_rng(6).normal(size=(300, 12)).astype(np.float32)
+    exact = nearest(vectors, NEIGHBOURS)[1].mean(axis=1)
+    np.testing.assert_allclose(isolation(vectors, UNLIKE), exact / np.median(exact), rtol=1e-5)

@@ -70,6 +70,11 @@ def improve(rows: Rows, distances: Vectors, vectors: Vectors, searches: Sequence
             list(pool.map(search, blocks, [cell] * len(blocks)))
 
 
+def pieces(asking: Rows, others: Rows) -> list[tuple[Rows, Rows]]:
+    """Search some vectors among others, of which so many are compared at a time as memory allows."""
+    return [(asking, others[start : start + EXACT_UP_TO]) for start in range(0, len(others), EXACT_UP_TO)]
+
+
 def _searches(vectors: Vectors) -> list[tuple[Rows, Rows]]:
     """Say which vectors are compared with which."""
     everything = np.arange(len(vectors))

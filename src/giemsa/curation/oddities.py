@@ -1,19 +1,20 @@
 """Point at images that a person should look at: flat, dark, bright, blurred, tiny, or unlike all others."""
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from giemsa.curation.nearest import nearest
+from giemsa.curation.nearest import improve, nobody, pieces
 from giemsa.curation.spectra import as_vectors
 from giemsa.settings import Validate
 
 FLAT = 0.02  # standard deviation of grey, 0..1
 LONG = 2.0  # longer side over shorter
 NEIGHBOURS = 8
+SAMPLE = 2_048  # pictures that tell what is usual: its median is then known to a percent
 FEWEST = 100  # distinct pictures, to tell what is usual among them
 UNLIKE = (
     4.5  # times what is usual; the farthest of 11,942 real cells stood at 4.3, photographs at 5.1 and 7.2
@@ -45,31 +46,31 @@ def oddities(images: pd.DataFrame, spectra: NDArray[np.uint8], limits: Validate)
         spectra: of their whole pictures, shape ``(n, 171)``.
         limits: the same limits that validation holds the whole set to.
     """
-    found = [oddity for row in images.to_dict("records") for oddity in _by_itself(row, limits)]
+    found = list(_by_themselves(images, limits))
     distances = strangeness(images, spectra)
     strange = np.flatnonzero(distances > UNLIKE)
     found += [Oddity(images["path"].iloc[row], "unlike all others", float(distances[row])) for row in strange]
     return sorted(found, key=lambda oddity: (oddity.issue, oddity.path))
 
 
-def _by_itself(row: dict[Hashable, object], limits: Validate) -> Iterator[Oddity]:
-    path, figures = (
-        str(row["path"]),
-        {name: float(str(row[name])) for name in (*PROPERTIES, "width", "height")},
-    )
-    short, long = sorted((figures["width"], figures["height"]))
+def _by_themselves(images: pd.DataFrame, limits: Validate) -> Iterator[Oddity]:
+    names = [*PROPERTIES, "width", "height"]
+    figures = {name: images[name].to_numpy(np.float64) for name in names}
+    brightness, contrast, sharpness = (figures[name] for name in ("brightness", "contrast", "sharpness"))
+    short = np.minimum(figures["width"], figures["height"])
+    longer = np.maximum(figures["width"], figures["height"]) / short
     darkest, brightest = limits.brightness
     checks = (
-        ("nearly constant", "contrast", figures["contrast"] < FLAT),
-        ("too dark", "brightness", figures["brightness"] < darkest),
-        ("too bright", "brightness", figures["brightness"] > brightest),
-        ("blurred", "sharpness", figures["contrast"] >= FLAT and figures["sharpness"] < limits.sharpness_min),
+        ("nearly constant", contrast, contrast < FLAT, 6),
+        ("too dark", brightness, brightness < darkest, 6),
+        ("too bright", brightness, brightness > brightest, 6),
+        ("blurred", sharpness, (contrast >= FLAT) & (sharpness < limits.sharpness_min), 6),
+        ("too small", short, short < limits.min_side_px, 0),
+        ("long and narrow", longer, longer > LONG, 2),
     )
-    yield from (Oddity(path, issue, round(figures[name], 6)) for issue, name, is_so in checks if is_so)
-    if short < limits.min_side_px:
-        yield Oddity(path, "too small", short)
-    if long > LONG * short:
-        yield Oddity(path, "long and narrow", round(long / short, 2))
+    for issue, values, is_so, digits in checks:
+        for row in np.flatnonzero(is_so):
+            yield Oddity(images["path"].iloc[row], issue, round(float(values[row]), digits))
 
 
 def strangeness(images: pd.DataFrame, spectra: NDArray[np.uint8]) -> NDArray[np.float64]:
@@ -83,7 +84,8 @@ def strangeness(images: pd.DataFrame, spectra: NDArray[np.uint8]) -> NDArray[np.
         spectra: of their whole pictures, shape ``(n, 171)``.
 
     Returns:
-        Shape ``(n,)``; 1 is usual. All 1 where there are fewer than ``FEWEST`` distinct pictures.
+        Shape ``(n,)``; 1 is usual, and up to ``UNLIKE`` the value may be too large. All 1 where there are
+        fewer than ``FEWEST`` distinct pictures.
     """
     _, first, picture = np.unique(images["pixel_hash"].to_numpy(str), return_index=True, return_inverse=True)
     if len(first) < FEWEST:
@@ -95,16 +97,30 @@ def strangeness(images: pd.DataFrame, spectra: NDArray[np.uint8]) -> NDArray[np.
     middle = np.median(figures, axis=0)
     spread = np.maximum(1.4826 * np.median(np.abs(figures - middle), axis=0), 1e-6)
     together = np.concatenate([shape, WEIGHT * (figures - middle) / spread], axis=1).astype(np.float32)
-    return isolation(together)[picture]
+    return isolation(together, UNLIKE)[picture]
 
 
-def isolation(vectors: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Give each vector's mean squared distance to its nearest others, over the median of all.
+def isolation(vectors: NDArray[np.float32], above: float) -> NDArray[np.float64]:
+    """Give each vector's mean squared distance to its nearest others, over what is usual.
+
+    Usual is the median of ``SAMPLE`` vectors, evenly spread over their order, all where there are fewer. The
+    others are compared with these first, and only who then seems to stand alone with everybody: the cost
+    grows with ``n``, not with its square.
 
     Args:
         vectors: of distinct pictures, shape ``(n, d)``.
+        above: values that matter; smaller ones may be too large, but no more than ``above``.
+
+    Returns:
+        Shape ``(n,)``.
     """
-    _, apart = nearest(vectors, NEIGHBOURS)
-    distance = apart.mean(axis=1)
-    usual: NDArray[np.float64] = distance / max(float(np.median(distance)), 1e-9)
-    return usual
+    everybody = np.arange(len(vectors))
+    sample = np.unique(np.linspace(0, len(vectors) - 1, SAMPLE).astype(np.int64))
+    others = np.setdiff1d(everybody, sample)
+    rows, apart = nobody(len(vectors), NEIGHBOURS)
+    improve(rows, apart, vectors, [*pieces(sample, everybody), (others, sample)])
+    usual = max(float(np.median(apart[sample].mean(axis=1))), 1e-9)
+    doubtful = others[apart[others].mean(axis=1) > above * usual]
+    improve(rows, apart, vectors, pieces(doubtful, others))
+    isolated: NDArray[np.float64] = apart.mean(axis=1) / usual
+    return isolated

@@ -65,8 +65,8 @@ def _features(
     """Give path, label and features of each readable image."""
     items = (
         (item.path, item.label, item.content)
-        for item in source.items()
-        if item.content is not None and item.path in found.contents
+        for item in source.items(lambda path, _: path in found.contents)
+        if item.content is not None
     )
     shown = track(items, f"looking at {source.name} again", total=len(found.contents))
     paths: list[str] = []
@@ -100,4 +100,5 @@ def solitude(features: NDArray[np.float32]) -> NDArray[np.float64]:
     Args:
         features: of distinct pictures, shape ``(n, d)``; their lengths do not matter.
     """
-    return isolation(features / np.maximum(np.linalg.norm(features, axis=1, keepdims=True), 1e-9))
+    directions = features / np.maximum(np.linalg.norm(features, axis=1, keepdims=True), 1e-9)
+    return isolation(directions, ALONE)
