@@ -1,10 +1,13 @@
 import io
 import json
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
+import pandas as pd
 import pytest
 from numpy.typing import NDArray
 from PIL import Image as Pillow
@@ -16,6 +19,7 @@ from giemsa.curation.hashing import dhash
 from giemsa.curation.label_errors import LabelError
 from giemsa.curation.measuring import Measurements
 from giemsa.curation.oddities import Oddity
+from giemsa.data import folders, sources
 from giemsa.data.sources import open_source
 from giemsa.errors import UsageError
 from giemsa.settings import Deduplicate, Image, Validate
@@ -123,7 +127,9 @@ def test_what_cannot_be_read_does_not_round_the_hashes_of_the_others(folder: Pat
     beside.write_bytes(b"no") if broken == "file" else beside.symlink_to("/etc/passwd")
     table = measured(open_source(folder, IMAGE), Measurements(None, IMAGE), order=1)
     expected = {path: dhash(Pillow.open(folder / path)) for path in table["path"] if path != "ig/z.png"}
-    assert dict(zip(table["path"], table["dhash"], strict=True)) == expected | {"ig/z.png": None}
+    read = table[table["readable"]]
+    assert dict(zip(read["path"], read["dhash"], strict=True)) == expected
+    assert table["path"][~table["readable"]].tolist() == ["ig/z.png"]
 
 
 def test_the_findings_are_json_by_the_contract(
@@ -177,6 +183,44 @@ def test_whose_label_or_look_is_doubtful_stands_alone_for_review(folder: Path) -
     assert (strange.kind, strange.members[0].path) == ("odd", first)
     assert strange.members[0].reason == "blurred (2e-05); too dark (0.05)"
     assert strange.members[0].label == found.labels[first]
+
+
+def test_a_file_is_read_again_only_after_a_change(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cell: Callable[..., Pixels]
+) -> None:
+    monkeypatch.setattr(sources, "SETTLED_NS", 0)
+    reading = Mock(side_effect=sources.read_file)
+    monkeypatch.setattr(folders, "read_file", reading)
+
+    def again() -> tuple[pd.DataFrame, list[str]]:
+        reading.reset_mock()
+        known = Measurements(tmp_path / "known", IMAGE)
+        table = measured(open_source(folder, IMAGE), known, order=1, memory=known.memory)
+        return table, [call.args[0].name for call in reading.call_args_list]
+
+    first, read = again()
+    assert len(read) == 12
+    same, read = again()
+    pd.testing.assert_frame_equal(same, first)
+    assert read == []
+    changed = folder / "ig" / "1.png"
+    before, content = changed.stat(), bytearray(changed.read_bytes())
+    content[len(content) // 2] ^= 0xFF
+    changed.write_bytes(content)  # as large as before, and made to look as old
+    os.utime(changed, ns=(before.st_atime_ns, before.st_mtime_ns))
+    save(folder / "ig" / "new.png", cell(50))
+    other, read = again()
+    assert sorted(read) == ["1.png", "new.png"]
+    assert len(other) == 13
+    assert other.set_index("path")["sha256"]["ig/1.png"] == content_key(bytes(content))
+
+
+def test_a_file_changed_just_now_is_read_again(folder: Path, tmp_path: Path) -> None:
+    for _ in range(2):
+        known = Measurements(tmp_path / "known", IMAGE)
+        measured(open_source(folder, IMAGE), known, order=1, memory=known.memory)
+        (kept,) = known.memory.glob("*.parquet")
+        assert len(pd.read_parquet(kept)) == 0
 
 
 def test_equal_bytes_in_another_shape_are_another_content() -> None:

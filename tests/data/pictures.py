@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from PIL import Image as Pillow
 
-from giemsa.data.sources import Item
+from giemsa.data.sources import Item, Wanted, everything
 
 
 def png(shade: int) -> bytes:
@@ -34,7 +34,7 @@ class Pictures:
     def fingerprint(self) -> str:
         return hashlib.sha256(repr(self.listed).encode()).hexdigest()
 
-    def items(self) -> Iterator[Item]:
+    def items(self, wanted: Wanted = everything) -> Iterator[Item]:  # noqa: ARG002
         for item in self.listed:
             self.read += 1
             yield item

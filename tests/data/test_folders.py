@@ -63,6 +63,12 @@ def test_links_are_listed_and_never_followed(folder: Path, image: Image) -> None
         assert items[path].problem == "a link, which is not followed"
 
 
+def test_what_is_not_wanted_comes_without_content(folder: Path, image: Image) -> None:
+    items = {item.path: item for item in open_source(folder, image).items(lambda path, _: path == "ig/c.jpg")}
+    assert [path for path, item in items.items() if item.content is not None] == ["ig/c.jpg"]
+    assert all(item.problem is None for item in items.values())
+
+
 def test_a_loop_of_links_ends(folder: Path, image: Image) -> None:
     (folder / "ig" / "loop").symlink_to(folder, target_is_directory=True)
     assert len(open_source(folder, image)) == 4

@@ -92,7 +92,7 @@ def test_what_has_no_content_takes_no_other_pictures_features(
     source, found = audited(cells)
     before = second_look(source, found, eyes())
     again = [Item("ig/000.png", "ig", None, "of a name that was there before"), *source.items()]
-    monkeypatch.setattr(source, "items", lambda: iter(again))
+    monkeypatch.setattr(source, "items", lambda _: iter(again))
     assert second_look(source, found, eyes()) == before
 
 

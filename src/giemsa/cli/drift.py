@@ -106,16 +106,17 @@ def _new_images(
         known = {_key(*image) for image in manifest.itertuples(index=False, name=None)}
     compute = params.compute
     measurements = Measurements(workspace.measurements, params.image, compute.workers, engine=compute.engine)
-    images = measured(source, measurements, 0)
-    keys = zip(images["pixel_hash"], images["label"], strict=True)
+    images = measured(source, measurements, 0, measurements.memory / "drift")
+    told = without_nan(images[["pixel_hash", "label"]])
+    keys = zip(told["pixel_hash"], told["label"], strict=True)
     fresh = np.array([_key(*image) not in known for image in keys], bool)
     new = images[images["readable"] & fresh]
     if predictor and len(new):
         wanted = set(new["path"])
         contents = {
             item.path: item.content
-            for item in source.items()
-            if item.content is not None and item.path in wanted
+            for item in source.items(lambda path, _: path in wanted)
+            if item.content is not None
         }
         said = predictor.predict([contents[path] for path in new["path"]])
         new = new.assign(**{PREDICTED: [row["label"] for row in said]})

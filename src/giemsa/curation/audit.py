@@ -1,20 +1,22 @@
 """Curate any source of images, standing alone: what is broken, copied, contradictory or odd."""
 
 import hashlib
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
-from giemsa.curation.decisions import decide
+from giemsa.curation.decisions import decide, without_nan
 from giemsa.curation.duplicates import Copies, find_copies
 from giemsa.curation.groups import Group
 from giemsa.curation.measuring import Content, Measurements
 from giemsa.curation.oddities import Oddity, oddities
-from giemsa.data.manifest import MEASURED
+from giemsa.curation.store import recalled, remember
+from giemsa.data.manifest import as_frame
 from giemsa.data.sources import Source
 from giemsa.progress import track
 from giemsa.settings import HERE, Compute, Deduplicate, Image, Validate
@@ -73,12 +75,12 @@ def audit(
         cache: a folder that remembers what images told, so that the next audit reads only new ones.
     """
     measurements = Measurements(cache, image, compute.workers, engine=compute.engine)
-    ours = measured(source, measurements, order=1)
-    theirs = measured(against, measurements, order=2) if against else ours.iloc[:0]
-    readable = ours[ours["readable"]]
-    everything = pd.concat([readable, theirs[theirs["readable"]]], ignore_index=True)
     # Not the memory of the project's own deduplication, which knows its images and no others.
     memory = measurements.memory / "audit" if cache else None
+    ours = measured(source, measurements, order=1, memory=memory)
+    theirs = measured(against, measurements, order=2, memory=memory) if against else ours.iloc[:0]
+    readable = ours[ours["readable"]]
+    everything = pd.concat([readable, theirs[theirs["readable"]]], ignore_index=True)
     copies = find_copies(everything, measurements.views, deduplicate, memory)
     own = _first(copies, len(readable))
     broken = ours[~ours["readable"]]
@@ -90,7 +92,7 @@ def audit(
         leaks=tuple(_leaks(everything, copies, len(readable))),
         odd=tuple(oddities(readable, spectra, validate)),
         contents=dict(zip(readable["path"], readable["sha256"], strict=True)),
-        labels={path: label or None for path, label in zip(readable["path"], readable["label"], strict=True)},
+        labels=dict(zip(readable["path"], without_nan(readable[["label"]])["label"], strict=True)),
     )
 
 
@@ -101,23 +103,40 @@ def content_key(content: Content) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def measured(source: Source, measurements: Measurements, order: int) -> pd.DataFrame:
-    """Measure a source: one row per image, in the manifest's columns; ``batch_order`` is ``order``."""
-    origins: list[dict[str, Any]] = []
+def measured(
+    source: Source, measurements: Measurements, order: int, memory: Path | None = None
+) -> pd.DataFrame:
+    """Measure a source: one row per image, in the manifest's columns.
+
+    Args:
+        source: the images.
+        measurements: what is known of contents.
+        order: the rows' ``batch_order``.
+        memory: a folder, for these measurements alone, that remembers the content of files: one that is as it
+            was is not read again. Afterwards it knows the files of this source and no others.
+    """
+    file = memory / f"files-{order}.parquet" if memory else None
+    table = recalled(file) if file else None
+    before = dict(zip(*(column.to_pylist() for column in table), strict=True)) if table else {}
+    known = {stamp: content for stamp, content in before.items() if content in measurements}
+    rows: list[tuple[str, str | None, str | None, str | None, str | None]] = []
 
     def contents() -> Iterator[tuple[str, Content]]:
-        for item in track(source.items(), f"reading {source.name}", total=len(source)):
-            origin = {"path": item.path, "label": item.label, "batch_order": order, "sha256": None}
-            origins.append(origin | {"reason": item.problem})
-            if item.content is not None:
-                origins[-1]["sha256"] = content_key(item.content)
-                yield origins[-1]["sha256"], item.content
+        items = source.items(lambda _, stamp: stamp not in known)
+        for item in track(items, f"reading {source.name}", total=len(source)):
+            sha256 = known.get(item.stamp or "") if item.content is None else content_key(item.content)
+            rows.append((item.path, item.label, item.problem, sha256, item.stamp))
+            if item.content is not None and sha256 is not None:
+                yield sha256, item.content
 
-    told = iter(list(measurements.measure(contents())))
-    unread = dict.fromkeys(MEASURED.names) | {"readable": False}
-    rows = [origin | next(told) if origin["sha256"] else unread | origin for origin in origins]
-    # As objects: what is missing stays None, and a hash beside it whole.
-    return pd.DataFrame(rows, dtype=object).astype({"readable": bool})
+    deque(measurements.learn(contents()), maxlen=0)
+    names = ("path", "label", "problem", "sha256", "stamp")
+    columns = {name: pa.array([row[place] for row in rows], pa.string()) for place, name in enumerate(names)}
+    stamped = pa.table(columns)
+    if file:
+        remember(file, stamped.select(["stamp", "sha256"]).drop_null())
+    columns["batch_order"] = pa.array([order] * len(rows), pa.int32())
+    return as_frame(measurements.joined(pa.table(columns)))
 
 
 def _first(copies: Copies, count: int) -> Copies:

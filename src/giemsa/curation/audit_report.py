@@ -78,7 +78,7 @@ def pictures(source: Source, found: Audit, groups: Sequence[Group]) -> Callable[
     wanted = {path: found.contents[path] for path in shown}
     held: dict[str, bytes] = {}
     with quiet():
-        for item in source.items():
-            if item.path in wanted and item.content is not None and wanted[item.path] not in held:
+        for item in source.items(lambda path, _: path in wanted):
+            if item.content is not None and wanted[item.path] not in held:
                 held[wanted[item.path]] = shrink(as_bytes(item.content))
     return lambda path: held.get(wanted.get(path, ""), b"")

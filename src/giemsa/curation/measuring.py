@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import PIL
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 from PIL import Image as Pillow
 
@@ -154,12 +155,37 @@ class Measurements:
         """A folder for what is computed from these measurements; other settings have another."""
         return self._store.folder / "pairs"
 
-    def table(self, contents: pa.ChunkedArray) -> pa.Table:
-        """Give the manifest's measured columns of contents, see ``Store.table``."""
-        return self._store.table(contents)
+    def __contains__(self, content: str) -> bool:
+        """Tell whether a content, by its SHA-256, is known."""
+        return content in self._store
+
+    def joined(self, images: pa.Table) -> pa.Table:
+        """Lay what reading told beside images.
+
+        Args:
+            images: ``sha256``, null where there are no bytes; ``problem``, which then says why; any others.
+
+        Returns:
+            The manifest's measured columns beside all but ``problem``.
+        """
+        known = self._store.table(images["sha256"])
+        columns = {name: images[name] for name in images.column_names if name != "problem"}
+        columns |= {name: known[name] for name in known.column_names}
+        # Not filled with a scalar: Arrow would import pandas to make one.
+        columns["readable"] = pc.and_kleene(pc.is_valid(known["readable"]), known["readable"])
+        columns["reason"] = pc.coalesce(known["reason"], images["problem"])
+        # In one chunk, so that a file's bytes do not tell in how many the rows came.
+        return pa.table(columns).combine_chunks()
 
     def measure(self, items: Iterable[tuple[str, Content]]) -> Iterator[dict[str, Any]]:
-        """Measure ``items`` of (sha256, content) and yield the manifest's measured columns in their order.
+        """Measure ``items`` as ``learn`` does, and yield the manifest's measured columns in their order."""
+        for sha256 in self.learn(items):
+            known = self._store.get(sha256)
+            assert known is not None
+            yield known
+
+    def learn(self, items: Iterable[tuple[str, Content]]) -> Iterator[str]:
+        """Measure ``items`` of (sha256, content) and yield each sha256 once it is known, in their order.
 
         Holds at most ``AHEAD`` contents per worker in memory.
         """
@@ -177,9 +203,7 @@ class Measurements:
                 sha256 = keys.popleft()
                 if row is not None:
                     self._store.add(sha256, row)
-                known = self._store.get(sha256)
-                assert known is not None
-                yield known
+                yield sha256
         self._store.flush()
 
     def catch_up(self, folder: Path, paths: Sequence[str], contents: Sequence[str | None]) -> None:
@@ -195,7 +219,7 @@ class Measurements:
         """
         asked = zip(paths, contents, strict=True)
         new = ((path, sha256) for path, sha256 in asked if sha256 and sha256 not in self._store)
-        for _ in self.measure((sha256, original(folder / path, sha256)) for path, sha256 in new):
+        for _ in self.learn((sha256, original(folder / path, sha256)) for path, sha256 in new):
             pass
 
     def views(self, kind: str, contents: Sequence[str]) -> NDArray[np.uint8]:

@@ -1,6 +1,7 @@
 """Remember measurements by content: an append-only folder of Parquet files, safe to kill and to delete."""
 
 import hashlib
+import math
 import secrets
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -48,11 +49,12 @@ class Store:
         self.folder = folder / _fingerprint(image)
         self.folder.mkdir(parents=True, exist_ok=True)
         self._fresh: dict[str, dict[str, Any]] = {}
+        self._files: list[Path] = []
         self._tables: list[pa.Table] = []
         self._places: dict[str, tuple[int, int]] = {}
         for file in sorted(self.folder.glob("*.parquet")):
             if table := recalled(file, KNOWN.names):
-                self._remember(table)
+                self._remember(file, table)
 
     def __contains__(self, content: str) -> bool:
         return content in self._fresh or content in self._places
@@ -93,9 +95,10 @@ class Store:
         ]
         table = pa.Table.from_pylist(rows, schema=STORED)
         name = hashlib.sha256("".join(sorted(self._fresh)).encode()).hexdigest()[:32]
-        remember(self.folder / f"{name}.parquet", table)
+        file = self.folder / f"{name}.parquet"
+        remember(file, table)
         self._fresh = {}
-        self._remember(table.select(KNOWN.names))
+        self._remember(file, table.select(KNOWN.names))
 
     def views(self, kind: str, contents: Sequence[str]) -> NDArray[np.uint8]:
         """Give what was kept of the whole picture and, second, of the centre that a network sees.
@@ -111,23 +114,16 @@ class Store:
             KeyError: if a content is not known or not readable.
         """
         self.flush()
-        rows: dict[str, list[int]] = {}
-        for row, content in enumerate(contents):
-            rows.setdefault(content, []).append(row)
         found = np.empty((len(contents), VIEWS, *SHAPES[kind]), dtype=np.uint8)
-        missing = set(rows)
-        for file in sorted(self.folder.glob("*.parquet")):
-            for content, views in _column(file, kind, missing):
-                found[rows[content]] = np.frombuffer(views, np.uint8).reshape(-1, *SHAPES[kind])
-                missing.discard(content)
-            if not missing:
-                return found
-        if missing:
-            raise KeyError(min(missing))
+        places = np.array([self._places[content] for content in contents], np.int64).reshape(-1, 2)
+        for number in np.unique(places[:, 0]):
+            asked = np.flatnonzero(places[:, 0] == number)
+            found[asked] = _views(self._files[number], kind, places[asked, 1])
         return found
 
-    def _remember(self, table: pa.Table) -> None:
+    def _remember(self, file: Path, table: pa.Table) -> None:
         number = len(self._tables)
+        self._files.append(file)
         self._tables.append(table)
         for row, content in enumerate(table["content"].to_pylist()):
             self._places[content] = (number, row)
@@ -154,14 +150,20 @@ def recalled(file: Path, columns: Sequence[str] | None = None) -> pa.Table | Non
         return None
 
 
-def _column(file: Path, kind: str, wanted: set[str]) -> Iterator[tuple[str, memoryview]]:
-    """Read one column of one file row group by row group; yield what is wanted and there."""
-    stored = pq.ParquetFile(file)
-    for group in range(stored.num_row_groups):
-        table = stored.read_row_group(group, columns=["content", kind])
-        for content, views in zip(table["content"].to_pylist(), table[kind], strict=True):
-            if content in wanted and views.is_valid:
-                yield content, memoryview(views.as_buffer())
+def _views(file: Path, kind: str, rows: NDArray[np.int64]) -> NDArray[np.uint8]:
+    """Read both views of some rows of a file, shape ``(n, 2, *SHAPES[kind])``."""
+    stored = pq.ParquetFile(file).read(["content", kind]).combine_chunks()
+    unreadable = stored["content"].take(rows).filter(stored[kind].take(rows).is_null())
+    if len(unreadable):
+        raise KeyError(unreadable[0].as_py())
+    column, size = stored[kind].chunk(0), math.prod(SHAPES[kind])
+    _, ends, values = column.buffers()
+    starts = np.frombuffer(ends, np.int32)[column.offset + rows]
+    ends = np.frombuffer(ends, np.int32)[column.offset + rows + 1]
+    # Each begins with the whole picture and ends with its centre, which may be one and the same.
+    windows = np.lib.stride_tricks.sliding_window_view(np.frombuffer(values, np.uint8), size)
+    views: NDArray[np.uint8] = windows[np.stack([starts, ends - size], axis=1)]
+    return views.reshape(-1, VIEWS, *SHAPES[kind])
 
 
 def _kept(thumbnails: list[NDArray[np.uint8] | None]) -> Iterator[dict[str, bytes | None]]:

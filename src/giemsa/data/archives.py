@@ -10,7 +10,7 @@ from pathlib import Path
 
 from giemsa.data.layout import class_labels, is_hidden, is_image, is_other_picture, readable_name
 from giemsa.data.naming import leaves
-from giemsa.data.sources import Item, file_digest
+from giemsa.data.sources import Item, Wanted, everything, file_digest
 from giemsa.data.subjects import SUBJECTS_FILE, find_subjects
 from giemsa.errors import UsageError
 from giemsa.settings import Image
@@ -68,7 +68,7 @@ class ZipSource:
         """Digest the file's bytes."""
         return file_digest(self._file)
 
-    def items(self) -> Iterator[Item]:
+    def items(self, wanted: Wanted = everything) -> Iterator[Item]:
         """Read the images, sorted by path, one in memory at a time."""
         labels = class_labels([path for path, _ in self._entries])
         before = None
@@ -76,7 +76,7 @@ class ZipSource:
             for (path, info), label in zip(self._entries, labels, strict=True):
                 problem = AGAIN if path == before else self._problem(info)
                 before, content = path, None
-                if problem is None:
+                if problem is None and wanted(path, None):
                     try:
                         content = archive.read(info)
                     except READ_ERRORS as error:

@@ -9,7 +9,7 @@ import numpy as np
 from giemsa.data.layout import readable_name
 from giemsa.data.naming import names_a_folder
 from giemsa.data.npz import NpzFile
-from giemsa.data.sources import Item, file_digest
+from giemsa.data.sources import Item, Wanted, everything, file_digest
 from giemsa.errors import UsageError
 from giemsa.progress import say
 from giemsa.settings import Image
@@ -62,13 +62,14 @@ class NpzSource:
         """Digest the file's bytes."""
         return file_digest(self._file)
 
-    def items(self) -> Iterator[Item]:
+    def items(self, wanted: Wanted = everything) -> Iterator[Item]:
         """Read the images in the order of rows, one in memory at a time."""
         rows = (row for images, _ in self._parts for row in self._arrays.rows(images))
         name = readable_name(self._file.name)
         for index, (row, label) in enumerate(zip(rows, self._labels, strict=True)):
+            path = f"{name}#{index}"
             picture = row[..., 0] if row.ndim == _GREY and row.shape[-1] == 1 else row
-            yield Item(f"{name}#{index}", label, picture.astype(np.uint8, copy=False))
+            yield Item(path, label, picture.astype(np.uint8, copy=False) if wanted(path, None) else None)
 
     def _count(self, name: str) -> int:
         header = self._arrays.header(name)

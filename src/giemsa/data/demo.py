@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from giemsa.data import drawing, drawing_faults, drawing_shapes
 from giemsa.data.layout import class_labels, is_image
-from giemsa.data.sources import Item
+from giemsa.data.sources import Item, Wanted, everything
 
 
 class DemoSource:
@@ -27,9 +27,9 @@ class DemoSource:
             digest.update(inspect.getsource(module).encode())
         return digest.hexdigest()
 
-    def items(self) -> Iterator[Item]:
+    def items(self, wanted: Wanted = everything) -> Iterator[Item]:
         """Draw the images; they come sorted by path, as a folder's do."""
         files = drawing_faults.demo_files()
         paths = sorted(path for path in files if is_image(path))
         for path, label in zip(paths, class_labels(paths), strict=True):
-            yield Item(path, label, files[path])
+            yield Item(path, label, files[path] if wanted(path, None) else None)

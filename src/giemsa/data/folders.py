@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from giemsa.data.layout import class_labels, is_hidden, is_image, is_other_picture, readable_name
-from giemsa.data.sources import Item, read_file
+from giemsa.data.sources import Item, Wanted, everything, read_file, stamp_of
 from giemsa.data.subjects import find_subjects
 from giemsa.errors import UsageError
 from giemsa.settings import Image
@@ -16,10 +16,11 @@ from giemsa.settings import Image
 @dataclass(frozen=True)
 class _Entry:
     path: str
-    file: Path
-    size: int
-    changed: int
+    place: str
+    size: int = 0
+    changed: int = 0
     problem: str | None = None
+    stamp: str | None = None
 
 
 def holds_images(folder: Path) -> bool:
@@ -60,12 +61,14 @@ class FolderSource:
             digest.update(f"{path}\0{subject}\n".encode())
         return digest.hexdigest()
 
-    def items(self) -> Iterator[Item]:
+    def items(self, wanted: Wanted = everything) -> Iterator[Item]:
         """Read the images, sorted by path."""
         labels = class_labels([entry.path for entry in self._entries])
         for entry, label in zip(self._entries, labels, strict=True):
-            content, problem = (None, entry.problem) if entry.problem else read_file(entry.file, self._image)
-            yield Item(entry.path, label, content, problem, self._subjects.get(entry.path))
+            content, problem = None, entry.problem
+            if problem is None and wanted(entry.path, entry.stamp):
+                content, problem = read_file(Path(entry.place), self._image)
+            yield Item(entry.path, label, content, problem, self._subjects.get(entry.path), entry.stamp)
 
     def _scan(self) -> Iterator[_Entry]:
         waiting = [(self._folder, "")]
@@ -78,21 +81,23 @@ class FolderSource:
                     message = f"{folder} cannot be opened ({error.strerror}): give it read permission."
                     raise UsageError(message) from None
                 problem = f"a folder that cannot be opened ({error.strerror})"
-                yield _Entry(prefix.rstrip("/"), folder, 0, 0, problem)
+                yield _Entry(prefix.rstrip("/"), str(folder), problem=problem)
                 continue
             for entry in found:
-                path = prefix + readable_name(entry.name)
-                if is_hidden(path):
+                name = readable_name(entry.name)
+                path = prefix + name
+                if is_hidden(name):
                     continue
                 if entry.is_dir(follow_symlinks=False):
                     waiting.append((Path(entry.path), f"{path}/"))
-                elif is_image(path) or (entry.is_symlink() and entry.is_dir()):
+                elif is_image(name) or (entry.is_symlink() and entry.is_dir()):
                     try:
                         facts = entry.stat(follow_symlinks=False)
                     except FileNotFoundError:  # taken away meanwhile
                         continue
-                    yield _Entry(path, Path(entry.path), facts.st_size, facts.st_mtime_ns)
-                elif is_other_picture(path):
+                    stamp = stamp_of(facts)
+                    yield _Entry(path, entry.path, facts.st_size, facts.st_mtime_ns, stamp=stamp)
+                elif is_other_picture(name):
                     self.skipped += 1
 
     def _table(self, place: str) -> bytes | None:

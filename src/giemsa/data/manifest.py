@@ -75,8 +75,6 @@ def read_manifest(path: Path) -> pd.DataFrame:
     Raises:
         UsageError: if it is missing, damaged or of another version.
     """
-    import pandas as pd
-
     if not path.is_file():
         message = f'{path} is missing: run "giemsa ingest SOURCE", then "giemsa run ingest".'
         raise UsageError(message)
@@ -84,9 +82,16 @@ def read_manifest(path: Path) -> pd.DataFrame:
     if not table.schema.equals(SCHEMA):
         message = f'{path} was written by another version of giemsa: run "giemsa run ingest" again.'
         raise UsageError(message)
+    return as_frame(table)
+
+
+def as_frame(table: pa.Table) -> pd.DataFrame:
+    """Give columns of the manifest, ``view_hashes`` among them, as ``read_manifest`` does."""
+    import pandas as pd
+
     kinds = {pa.uint64(): pd.UInt64Dtype(), pa.int32(): pd.Int32Dtype(), pa.int64(): pd.Int64Dtype()}
     frame: pd.DataFrame = table.drop(["view_hashes"]).to_pandas(types_mapper=kinds.get)
-    frame.insert(SCHEMA.get_field_index("view_hashes"), "view_hashes", _hashes(table["view_hashes"]))
+    frame.insert(table.schema.get_field_index("view_hashes"), "view_hashes", _hashes(table["view_hashes"]))
     return frame
 
 

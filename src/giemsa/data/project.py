@@ -2,10 +2,11 @@
 
 import hashlib
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from giemsa.data.batches import RECORD_FILE, read_records
-from giemsa.data.sources import Item, read_file
+from giemsa.data.sources import Item, Wanted, everything, read_file, stamp_of
 from giemsa.settings import Image
 
 
@@ -41,11 +42,14 @@ class BatchesSource:
     def __len__(self) -> int:
         return len(self._rows)
 
-    def items(self) -> Iterator[Item]:
+    def items(self, wanted: Wanted = everything) -> Iterator[Item]:
         """Read the images by path; what cannot be read comes with its problem."""
         for row in self._rows:
-            aside = row["sha256"] is None
-            content, problem = (
-                (None, row["problem"]) if aside else read_file(self._raw / row["path"], self._image)
-            )
-            yield Item(row["path"], row["label"], content, problem, row["subject"])
+            file, stamp = self._raw / row["path"], None
+            content, problem = None, row["problem"]
+            if row["sha256"] is not None:
+                with suppress(OSError):  # reading it says what is wrong
+                    stamp = stamp_of(file.lstat())
+                if wanted(row["path"], stamp):
+                    content, problem = read_file(file, self._image)
+            yield Item(row["path"], row["label"], content, problem, row["subject"], stamp)

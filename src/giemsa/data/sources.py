@@ -1,8 +1,10 @@
 """Open what a person calls their images: a folder, a zip, an npz file, BloodMNIST or the drawn demo."""
 
 import hashlib
+import os
 import stat
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -14,6 +16,8 @@ from giemsa.errors import UsageError
 from giemsa.progress import say
 from giemsa.settings import Image
 
+SETTLED_NS = 2_000_000_000  # after a change, the clocks of file systems tell another one apart
+
 
 @dataclass(frozen=True)
 class Item:
@@ -22,9 +26,11 @@ class Item:
     Args:
         path: where it lies, relative to the source with ``/``; a row of an npz file is ``FILE.npz#ROW``.
         label: its class, or None where the source tells none.
-        content: the encoded file's bytes, or an npz row of shape (H, W, 3) or (H, W); None with a problem.
+        content: the encoded file's bytes, or an npz row of shape (H, W, 3) or (H, W); None with a problem, or
+            where it was not wanted.
         problem: why it could not be read, or None.
         subject: the patient or slide it comes from, where ``metadata.csv`` tells.
+        stamp: see ``stamp_of``; None where the image is no file of its own.
     """
 
     path: str
@@ -32,6 +38,15 @@ class Item:
     content: bytes | NDArray[np.uint8] | None
     problem: str | None = None
     subject: str | None = None
+    stamp: str | None = None
+
+
+Wanted = Callable[[str, str | None], bool]
+
+
+def everything(path: str, stamp: str | None) -> bool:  # noqa: ARG001 - as a ``Wanted``
+    """Want every image."""
+    return True
 
 
 class Source(Protocol):
@@ -47,8 +62,12 @@ class Source(Protocol):
     def __len__(self) -> int:
         """Count the images, readable or not."""
 
-    def items(self) -> Iterator[Item]:
-        """Read the images lazily, in a fixed order; what cannot be read comes with its problem."""
+    def items(self, wanted: Wanted = everything) -> Iterator[Item]:
+        """Read the images lazily, in a fixed order; what cannot be read comes with its problem.
+
+        Args:
+            wanted: asked for each path and stamp; what is not wanted comes without content, unread.
+        """
 
 
 def open_source(source: str | Path, image: Image) -> Source:
@@ -108,6 +127,17 @@ def read_file(path: Path, image: Image) -> tuple[bytes | None, str | None]:
         return path.read_bytes(), None
     except OSError as error:
         return None, f"cannot be opened ({error.strerror})"
+
+
+def stamp_of(facts: os.stat_result) -> str | None:
+    """Tell the state of a file: as long as it has the same stamp, it holds the same bytes.
+
+    Like git's index, by device, inode, size and times of change; none for a file that was changed just now,
+    since the clock of the file system may be too coarse to show that it is changed again.
+    """
+    if time.time_ns() - facts.st_ctime_ns < SETTLED_NS:
+        return None
+    return f"{facts.st_dev} {facts.st_ino} {facts.st_size} {facts.st_mtime_ns} {facts.st_ctime_ns}"
 
 
 def as_bytes(content: bytes | NDArray[np.uint8]) -> bytes:

@@ -5,7 +5,7 @@ import pyarrow.compute as pc
 
 from giemsa.curation.measuring import Measurements
 from giemsa.data.batches import read_records
-from giemsa.data.manifest import MEASURED, ORIGIN, SCHEMA, write_manifest
+from giemsa.data.manifest import write_manifest
 from giemsa.errors import CheckFailedError
 from giemsa.progress import say
 from giemsa.settings import HERE, Compute, Image
@@ -33,20 +33,10 @@ def run(workspace: Workspace, *, image: Image, compute: Compute = HERE) -> None:
     rows = rows.set_column(rows.schema.get_field_index("label"), "label", spelled)
     measurements = Measurements(workspace.measurements, image, compute.workers, engine=compute.engine)
     measurements.catch_up(workspace.raw, rows["path"].to_pylist(), rows["sha256"].to_pylist())
-    write_manifest(workspace.manifest, _joined(rows, measurements.table(rows["sha256"])))
+    write_manifest(workspace.manifest, measurements.joined(rows))
 
 
 def _one_spelling(labels: list[str | None]) -> list[str | None]:
     """Give labels that differ in capitals alone the spelling that came first."""
     first: dict[str, str] = {}
     return [label and first.setdefault(label.casefold(), label) for label in labels]
-
-
-def _joined(rows: pa.Table, known: pa.Table) -> pa.Table:
-    """Lay what reading told beside the records; what has no bytes was never read, and its record says why."""
-    columns = {name: rows[name] for name in ORIGIN.names} | {name: known[name] for name in MEASURED.names}
-    # Not filled with a scalar: Arrow would import pandas to make one.
-    columns["readable"] = pc.and_kleene(pc.is_valid(known["readable"]), known["readable"])
-    columns["reason"] = pc.coalesce(known["reason"], rows["problem"])
-    # In one chunk, so that the file's bytes do not tell in how many the rows came.
-    return pa.table(columns, schema=SCHEMA).combine_chunks()
