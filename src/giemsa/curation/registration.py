@@ -6,12 +6,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import fft
 
+from giemsa.curation.fourier import REACH, at_shifts, spectra
 from giemsa.curation.hashing import SYMMETRIES, symmetry
 from giemsa.curation.spectra import SIDE, WINDOW
 
-REACH = 4  # pixels of SIDE: the largest shift that is looked for, 12.5%
 MARGIN = 2  # pixels of SIDE: what a shifted copy's filled border may cover, 6%
 PROMISING = 0.88  # correlation at whole-pixel shifts that true copies keep
 MAX_SKEW = 0.06  # a copy is neither turned by an angle nor sheared: 0.06 is 3.4 degrees
@@ -87,19 +86,17 @@ def best_poses(first: Levels, second: Levels, turns: int = SYMMETRIES) -> tuple[
     rows = np.arange(len(first))
     last = second.transpose(1, 2, 0)
     seen = np.stack([symmetry(last, k).transpose(2, 0, 1) for k in range(turns)], axis=1)
-    product = _spectrum(first).conj()[:, np.newaxis] * _spectrum(seen)
-    shifts = np.arange(-REACH, REACH + 1)
-    peaks = fft.irfft2(product, s=(SIDE, SIDE))[:, :, shifts[:, np.newaxis], shifts]
+    product = spectra(_windowed(first)).conj()[:, np.newaxis] * spectra(_windowed(seen))
+    peaks = at_shifts(product)
     best = peaks.reshape(len(first), -1).argmax(axis=1)
     index, down, across = np.unravel_index(best, peaks.shape[1:])
     poses = np.stack([index, down - REACH, across - REACH], axis=1)
     return poses, _overlap_correlation(first, seen[rows, index], poses[:, 1], poses[:, 2])
 
 
-def _spectrum(levels: Levels) -> NDArray[np.complex64]:
-    centred = (levels - levels.mean(axis=(-2, -1), keepdims=True)) * WINDOW
-    spectrum: NDArray[np.complex64] = fft.rfft2(centred)
-    return spectrum
+def _windowed(levels: Levels) -> Levels:
+    windowed: Levels = (levels - levels.mean(axis=(-2, -1), keepdims=True)) * WINDOW
+    return windowed
 
 
 def _overlap_correlation(
