@@ -1,7 +1,7 @@
 """Fourier transforms of small pictures, and back at small shifts only, as products of small matrices.
 
-They are as fast as an FFT of 32 by 32 points, of whose inverse a twelfth is wanted; and SciPy's takes longer to
-import than all the pairs of a hundred new pictures to compare.
+They are as fast as an FFT of 32 by 32 points, of whose inverse a twelfth is wanted; and importing SciPy's
+would take longer than comparing all the pairs of a hundred new pictures.
 """
 
 import numpy as np

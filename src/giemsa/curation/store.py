@@ -2,9 +2,11 @@
 
 import hashlib
 import math
+import os
 import secrets
 import tempfile
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -116,9 +118,13 @@ class Store:
         self.flush()
         found = np.empty((len(contents), VIEWS, *SHAPES[kind]), dtype=np.uint8)
         places = np.array([self._places[content] for content in contents], np.int64).reshape(-1, 2)
-        for number in np.unique(places[:, 0]):
+
+        def fill(number: int) -> None:
             asked = np.flatnonzero(places[:, 0] == number)
             found[asked] = _views(self._files[number], kind, places[asked, 1])
+
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            list(pool.map(fill, np.unique(places[:, 0])))
         return found
 
     def _remember(self, file: Path, table: pa.Table) -> None:

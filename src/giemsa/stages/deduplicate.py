@@ -50,7 +50,7 @@ def _rows(readable: pd.DataFrame, decided: pd.DataFrame, raw: Path) -> Iterator[
     names = [name for name in CURATED.names if name != "image"]
     for values in zip(*(told[name].tolist() for name in names), strict=True):
         row = dict(zip(names, values, strict=True))
-        yield row | {"image": original(Path(f"{raw}/{row['path']}"), row["sha256"])}
+        yield row | {"image": original(f"{raw}/{row['path']}", row["sha256"])}
 
 
 def _report(folder: Path, manifest: pd.DataFrame, decided: Decisions, raw: Path) -> None:
