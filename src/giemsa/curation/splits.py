@@ -150,13 +150,16 @@ def _moved_for_small_classes(
         first = np.sort(groups["batch_order"].to_numpy(np.int64))[: len(SIDES)]
         moved: dict[str, str] = {}
         for until in np.unique(first):
+            wanted = SIDES[: np.count_nonzero(first <= until)]
             early = rows[rows["batch_order"] <= until]
-            sizes = early.loc[early["label"] == label, "group"].value_counts()
-            held = {group: moved.get(group, sides[group]) for group in sizes.index.tolist()}
+            sizes = Counter(early.loc[early["label"] == label, "group"].tolist())
+            held = {group: moved.get(group, sides[group]) for group in sizes}
+            if set(wanted) <= set(held.values()):
+                continue
             others = set(early.loc[early["label"] != label, "group"])
             newest = set(groups.loc[groups["batch_order"] == until, "group"]) - others
-            ranks = {group: (int(sizes[group]), _digest(seed, group)) for group in newest}
-            moved |= _moved(held, ranks, SIDES[: np.count_nonzero(first <= until)])
+            ranks = {group: (sizes[group], _digest(seed, group)) for group in newest}
+            moved |= _moved(held, ranks, wanted)
         yield from moved.items()
 
 

@@ -29,14 +29,18 @@ def run(workspace: Workspace, *, image: Image, compute: Compute = HERE) -> None:
     if 0 < len(real) < len(rows):
         say(f"ingest: {len(rows) - len(real):,} drawn images are left out, since there are real ones")
     rows = real if len(real) else rows
-    spelled = pa.array(_one_spelling(rows["label"].to_pylist()), pa.string())
-    rows = rows.set_column(rows.schema.get_field_index("label"), "label", spelled)
+    rows = rows.set_column(rows.schema.get_field_index("label"), "label", _one_spelling(rows["label"]))
     measurements = Measurements(workspace.measurements, image, compute.workers, engine=compute.engine)
     measurements.catch_up(workspace.raw, rows["path"].to_pylist(), rows["sha256"].to_pylist())
     write_manifest(workspace.manifest, measurements.joined(rows))
 
 
-def _one_spelling(labels: list[str | None]) -> list[str | None]:
+def _one_spelling(labels: pa.ChunkedArray) -> pa.ChunkedArray:
     """Give labels that differ in capitals alone the spelling that came first."""
     first: dict[str, str] = {}
-    return [label and first.setdefault(label.casefold(), label) for label in labels]
+    names = [name for name in labels.unique().to_pylist() if name]
+    told = {name: first.setdefault(name.casefold(), name) for name in names}
+    for name, usual in told.items():
+        if name != usual:
+            labels = pc.if_else(pc.equal(labels, name), usual, labels)
+    return labels

@@ -24,7 +24,8 @@ def run(workspace: Workspace, *, split: Split) -> None:
     manifest = read_manifest(workspace.manifest)
     columns = ("path", "label", "group", "subject", "batch_order", "drawn")
     kept = read_curated(workspace.curated, columns).to_pandas()
-    strangers = sorted((set(kept["path"]) | set(kept["group"])) - set(manifest["path"]))
+    named = {*kept["path"].tolist(), *kept["group"].tolist()}
+    strangers = sorted(named.difference(manifest["path"].tolist()))
     if strangers:
         message = (
             f"{workspace.curated} names {len(strangers)} images that {workspace.manifest} does not know"
