@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import sys
 from contextlib import contextmanager
@@ -163,16 +162,12 @@ def _great_expectations() -> Any:  # noqa: ANN401 - it carries no types here
 @contextmanager
 def lean_imports() -> Iterator[None]:
     """Halve the import of Great Expectations: what no rule uses is loaded when it is used, if ever."""
-    collecting, finder = gc.isenabled(), _Later()
-    # The import makes half a million objects that stay: nobody needs to look for garbage among them.
-    gc.disable()
+    finder = _Later()
     sys.meta_path.insert(0, finder)
     try:
         yield
     finally:
         sys.meta_path.remove(finder)
-        if collecting:
-            gc.enable()
 
 
 class _Later(MetaPathFinder):
