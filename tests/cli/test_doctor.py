@@ -19,6 +19,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     monkeypatch.delenv("GIEMSA_WEIGHTS", raising=False)
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
     return tmp_path
 
 
@@ -28,6 +29,13 @@ def test_a_bare_folder_lacks_dvc_images_and_weights_and_each_has_its_mend(projec
     assert '"dvc init"' in missing[0]
     assert '"giemsa ingest SOURCE"' in missing[1]
     assert "let Keras download it" in missing[2]
+
+
+def test_weights_that_keras_downloaded_before_are_there(project: Path) -> None:
+    (project / "keras/models").mkdir(parents=True)
+    (project / "keras/models/weights_mobilenet_v3_small_224_0.75_float_no_top_v2.h5").touch()
+    said = [each.sentence for each in examine(Workspace(project)) if each.well]
+    assert any(sentence.startswith("Pretrained weights for MobileNetV3Small-0.75: ") for sentence in said)
 
 
 def test_what_is_there_is_well(project: Path) -> None:

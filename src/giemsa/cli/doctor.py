@@ -65,7 +65,9 @@ def _dvc(workspace: "Workspace") -> Finding:
 
 
 def _images(workspace: "Workspace") -> Finding:
-    batches = sorted(file.parent.name for file in workspace.raw.glob("*/_batch.parquet"))
+    from giemsa.data.batches import RECORD_FILE
+
+    batches = sorted(file.parent.name for file in workspace.raw.glob(f"*/{RECORD_FILE}"))
     if batches:
         return Finding(
             well=True, sentence=f"{workspace.raw} holds {len(batches)} batch(es): {', '.join(batches)}."
@@ -76,14 +78,14 @@ def _images(workspace: "Workspace") -> Finding:
 
 
 def _weights(workspace: "Workspace", params: "Params") -> Finding:
-    from giemsa.training.weights import find_weights
+    from giemsa.training.weights import downloaded, find_weights
 
     backbone = params.fine_tune.backbone
     if params.fine_tune.weights == "none":
         return Finding(
             well=True, sentence="fine_tune.weights is none: fine-tuning starts from random weights."
         )
-    found = find_weights(backbone, workspace.weights)
+    found = find_weights(backbone, workspace.weights) or downloaded(backbone)
     if found:
         return Finding(well=True, sentence=f"Pretrained weights for {backbone}: {found}.")
     return Finding(

@@ -36,6 +36,14 @@ def find_weights(backbone: str, folder: Path) -> Path | None:
     return None
 
 
+def downloaded(backbone: str) -> Path | None:
+    """Give the file in which Keras keeps the weights that it downloaded before."""
+    home = Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras")
+    kind, width = backbone.removeprefix("MobileNetV3").lower().split("-")
+    file = home / "models" / f"weights_mobilenet_v3_{kind}_224_{width}_float_no_top_v2.h5"
+    return file if file.is_file() else None
+
+
 def load_pretrained(base: Any, backbone: str, folder: Path, *, download: Any) -> Origin:
     """Give ``base`` its ImageNet weights.
 
