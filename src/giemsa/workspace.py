@@ -11,8 +11,9 @@ from pathlib import Path
 
 from giemsa.errors import UsageError
 
+HEAD = "frozen-head"  # how the tuned one stood before its convolutions were tuned: to compare, no candidate
 # Before and after fine-tuning, the one from scratch, and the last two together.
-MODELS = ("frozen-head", "fine-tuned", "cnn", "ensemble")
+MODELS = (HEAD, "fine-tuned", "cnn", "ensemble")
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.flows.support import Services, shared_services
 
-pytestmark = [pytest.mark.browser, pytest.mark.server, pytest.mark.xdist_group("services")]
+pytestmark = [pytest.mark.browser, pytest.mark.server]
 
 SLOW_MS = 60_000
 MODEL = "blood-cell-classifier"

@@ -8,7 +8,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.flows.support import Services, eventually, held_in_training, shared_services
 
-pytestmark = [pytest.mark.browser, pytest.mark.server, pytest.mark.xdist_group("services")]
+pytestmark = [pytest.mark.browser, pytest.mark.server]
 
 SLOW_MS = 60_000
 

@@ -11,7 +11,8 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from giemsa.cli import app
-from giemsa.curation.drift import PREDICTED, PROPERTIES
+from giemsa.curation.drift import PREDICTED
+from giemsa.data.manifest import PROPERTIES
 from giemsa.errors import UsageError
 from giemsa.registry import promotion
 from giemsa.registry.promotion import move

@@ -10,7 +10,7 @@ from giemsa.training.learner import make_reproducible
 from giemsa.training.together import Task, _weights, fit, train_together
 from tests.training.conftest import FITTING, coloured_cells, small_network
 
-pytestmark = [pytest.mark.server, pytest.mark.xdist_group("ray"), pytest.mark.usefixtures("cluster")]
+pytestmark = [pytest.mark.server, pytest.mark.usefixtures("cluster")]
 
 TWO = Compute(engine="ray", workers=0, trainers=2)
 PHASES = [Phase("coarse", 1, 12), Phase("full", 2, 16)]

@@ -23,7 +23,6 @@ RAY = Compute(engine="ray", workers=0, trainers=1)
 pytestmark = [
     pytest.mark.server,
     pytest.mark.real,
-    pytest.mark.xdist_group("ray"),
     pytest.mark.usefixtures("cluster"),
     pytest.mark.skipif(not CELLS.is_file(), reason=f"{CELLS} is missing"),
 ]

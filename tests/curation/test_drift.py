@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from giemsa.curation.drift import PROPERTIES, Shift, population_stability_index, shifts
+from giemsa.curation.drift import Shift, population_stability_index, shifts
+from giemsa.data.manifest import PROPERTIES
 from giemsa.settings import Watch
 
 WATCH = Watch(new_images=200, max_age_days=90.0, drift_images=50, psi=0.2, significance=0.01)

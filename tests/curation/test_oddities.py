@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from giemsa.curation import oddities as module
 from giemsa.curation.measuring import Measurements
 from giemsa.curation.nearest import nearest
-from giemsa.curation.oddities import NEIGHBOURS, PROPERTIES, UNLIKE, isolation, oddities, strangeness
+from giemsa.curation.oddities import NEIGHBOURS, UNLIKE, isolation, oddities, strangeness
+from giemsa.data.manifest import PROPERTIES
 from giemsa.settings import Image, Validate
 
 Pixels = NDArray[np.uint8]

@@ -13,7 +13,7 @@ from giemsa.stages import STAGES
 from tests.flows.support import CONFIG, Services, shared_services
 from tests.pipeline.project import ROOT, SMALL, write_cells
 
-pytestmark = [pytest.mark.server, pytest.mark.xdist_group("services")]
+pytestmark = [pytest.mark.server]
 
 CLASSES = ("lymphocyte", "platelet")
 CELLS = 24

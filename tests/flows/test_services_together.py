@@ -6,7 +6,7 @@ import pytest
 
 from tests.flows.support import Services, eventually, held_in_training
 
-pytestmark = [pytest.mark.server, pytest.mark.xdist_group("services")]
+pytestmark = [pytest.mark.server]
 
 
 def stage_processes(services: Services) -> list[int]:

@@ -109,7 +109,6 @@ def tagged(root: Path) -> list[tuple[str, str]]:
 
 
 @pytest.mark.server
-@pytest.mark.xdist_group("services")
 def test_points_are_trained_by_ray_beside_the_project_and_known_to_this_machine_afterwards(
     services: Services, split_project: Project
 ) -> None:

@@ -94,9 +94,9 @@ def _new_images(
 
     from giemsa.curation.audit import measured
     from giemsa.curation.decisions import without_nan
-    from giemsa.curation.drift import PREDICTED, PROPERTIES
+    from giemsa.curation.drift import PREDICTED
     from giemsa.curation.measuring import Measurements
-    from giemsa.data.manifest import read_manifest
+    from giemsa.data.manifest import PROPERTIES, read_manifest
 
     if source is None:
         return 0, pd.DataFrame(columns=[*PROPERTIES])

@@ -8,9 +8,9 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
 
+from giemsa.data.manifest import PROPERTIES
 from giemsa.settings import Watch
 
-PROPERTIES = ("brightness", "contrast", "saturation", "sharpness")
 PREDICTED = "predicted"
 BINS = 10
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from giemsa.curation.nearest import improve, nobody, pieces
 from giemsa.curation.spectra import as_vectors
+from giemsa.data.manifest import PROPERTIES
 from giemsa.settings import Validate
 
 FLAT = 0.02  # standard deviation of grey, 0..1
@@ -19,7 +20,6 @@ FEWEST = 100  # distinct pictures, to tell what is usual among them
 UNLIKE = (
     4.5  # times what is usual; the farthest of 11,942 real cells stood at 4.3, photographs at 5.1 and 7.2
 )
-PROPERTIES = ["brightness", "contrast", "saturation", "sharpness"]
 WEIGHT = 0.3  # of a property's standard deviation against the spectra's
 
 
@@ -92,7 +92,7 @@ def strangeness(images: pd.DataFrame, spectra: NDArray[np.uint8]) -> NDArray[np.
         return np.ones(len(images))
     shape = as_vectors(spectra[first])
     shape /= max(float(np.sqrt(shape.var(axis=0).sum())), 1e-6)
-    figures = images[PROPERTIES].to_numpy(np.float64)[first]
+    figures = images[[*PROPERTIES]].to_numpy(np.float64)[first]
     figures[:, -1] = np.log(np.maximum(figures[:, -1], 1e-9))
     middle = np.median(figures, axis=0)
     spread = np.maximum(1.4826 * np.median(np.abs(figures - middle), axis=0), 1e-6)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+PROPERTIES = ("brightness", "contrast", "saturation", "sharpness")  # of what a picture looks like
 VIEWS = 8  # the symmetries of a square
 
 #: What a batch's record says of an image.

@@ -13,6 +13,7 @@ from giemsa.evaluation.robustness import Consistency, Worsened, consistency
 from giemsa.evaluation.scoring import Scorer, Scores
 from giemsa.settings import Evaluate
 from giemsa.training.bundle import BundleInfo, Epoch
+from giemsa.workspace import HEAD
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,7 @@ def choose(judgements: Sequence[Judgement]) -> Judgement:
     is the "before" of fine-tuning, no candidate, unless nothing else is there. Of equals the one with fewer
     parameters wins.
     """
-    candidates = [each for each in judgements if each.info.name != "frozen-head"] or list(judgements)
+    candidates = [each for each in judgements if each.info.name != HEAD] or list(judgements)
     return min(
         candidates,
         key=lambda each: (np.nan_to_num(each.validation_nll, nan=np.inf), each.info.parameters),

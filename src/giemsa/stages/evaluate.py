@@ -20,7 +20,7 @@ from giemsa.evaluation.thumbnails import Thumbnail, galleries, mistakes
 from giemsa.progress import say
 from giemsa.settings import Evaluate, Image
 from giemsa.training.bundle import load_network, read_history, read_seen
-from giemsa.workspace import MODELS, Workspace, whole
+from giemsa.workspace import HEAD, MODELS, Workspace, whole
 
 
 def run(workspace: Workspace, *, image: Image, evaluate: Evaluate) -> None:
@@ -53,7 +53,7 @@ def run(workspace: Workspace, *, image: Image, evaluate: Evaluate) -> None:
     with whole(workspace.evaluation) as folder:
         folder.mkdir()
         _write_numbers(folder, evaluation)
-        doubted = _doubt(folder, scorers.get("frozen-head"), workspace, image)
+        doubted = _doubt(folder, scorers.get(HEAD), workspace, image)
         _write_pages(folder, evaluation, workspace, doubted)
     winner = evaluation.winner
     accuracy = winner.estimates["accuracy"].value

@@ -16,9 +16,9 @@ from giemsa.training.learner import make_reproducible
 from giemsa.training.networks import mobilenet, sized
 from giemsa.training.together import fit
 from giemsa.training.weights import RANDOM, Origin
-from giemsa.workspace import Workspace
+from giemsa.workspace import HEAD, Workspace
 
-HEAD, TUNED = "frozen-head", "fine-tuned"
+TUNED = "fine-tuned"
 
 
 def run(
