@@ -1,6 +1,9 @@
 """``giemsa drift`` counts what is new, compares it with the training data, and says so."""
 
+import errno
+import hashlib
 import json
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -12,6 +15,7 @@ from typer.testing import CliRunner
 
 from giemsa.cli import app
 from giemsa.curation.drift import PREDICTED
+from giemsa.data import sources
 from giemsa.data.manifest import PROPERTIES
 from giemsa.errors import UsageError
 from giemsa.registry import promotion
@@ -127,6 +131,35 @@ def test_a_champion_is_named_with_its_day_and_what_it_says_is_compared_too(champ
     found, _ = drift()
     assert found["champion"] == {"version": "1", "since": PROMOTED}
     assert [shift["name"] for shift in found["shifts"]] == [*PROPERTIES, PREDICTED]
+
+
+def test_a_known_file_that_cannot_be_read_any_more_is_told_apart(
+    championed: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sources, "SETTLED_NS", 0)
+    enough = load_params(championed / "params.yaml").watch.drift_images
+    write_cells(championed / "inbox", ("monocyte",), enough + 1)
+    assert drift()[0]["new"] == enough + 1
+    opening = sources._no_link
+
+    def failing(path: str, flags: int) -> int:
+        if Path(path) == lost:
+            raise OSError(errno.EIO, os.strerror(errno.EIO), path)
+        return opening(path, flags)
+
+    lost = next((championed / "inbox").rglob("*.png"))
+    monkeypatch.setattr(sources, "_no_link", failing)
+    found, _ = drift()
+    assert found["new"] == enough
+    assert [shift["name"] for shift in found["shifts"]] == [*PROPERTIES, PREDICTED]
+
+
+def test_images_without_class_are_named_by_their_pixels_alone(here: Path) -> None:
+    (here / "inbox").mkdir()
+    Image.fromarray(np.full((96, 96, 3), 90, np.uint8)).save(here / "inbox/a.png")
+    pixels = hashlib.sha256(b"96x96:" + bytes([90]) * (96 * 96 * 3)).hexdigest()
+    expected = hashlib.sha256(str((pixels, None)).encode()).hexdigest()[:16]
+    assert drift()[0]["digest"] == expected
 
 
 def test_before_the_first_training_new_images_are_counted(

@@ -215,6 +215,23 @@ def test_a_file_is_read_again_only_after_a_change(
     assert other.set_index("path")["sha256"]["ig/1.png"] == content_key(bytes(content))
 
 
+def test_files_that_change_places_during_an_audit_are_not_taken_for_each_other(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sources, "SETTLED_NS", 0)
+    for _ in range(2):
+        known = Measurements(tmp_path / "known", IMAGE)
+        source = open_source(folder, IMAGE)
+        if not known.memory.is_dir():
+            (folder / "ig").rename(folder / "aside")
+            (folder / "monocyte").rename(folder / "ig")
+            (folder / "aside").rename(folder / "monocyte")
+        table = measured(source, known, order=1, memory=known.memory)
+    told = dict(table.loc[table["readable"], ["path", "sha256"]].itertuples(index=False, name=None))
+    assert told == {path: content_key((folder / path).read_bytes()) for path in told}
+    assert len(told) == 12
+
+
 def test_a_file_changed_just_now_is_read_again(folder: Path, tmp_path: Path) -> None:
     for _ in range(2):
         known = Measurements(tmp_path / "known", IMAGE)

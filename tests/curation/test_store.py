@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from numpy.typing import NDArray
 
@@ -11,6 +12,7 @@ from giemsa.curation import store
 from giemsa.curation.measuring import measure
 from giemsa.curation.store import Store
 from giemsa.data.manifest import MEASURED
+from giemsa.errors import CheckFailedError
 from giemsa.settings import Image
 
 IMAGE = Image(size=96, crop_px=200, max_pixels=1_000_000, max_bytes=1_000_000)
@@ -71,6 +73,21 @@ def test_thumbnails_come_in_the_asked_order_and_repeat(
 def test_an_unknown_content_has_no_thumbnail(tmp_path: Path) -> None:
     with pytest.raises(KeyError, match="gone"):
         Store(tmp_path, IMAGE).views("spectra", ["gone"])
+
+
+def test_damaged_thumbnails_are_told_and_measured_anew(tmp_path: Path) -> None:
+    first = Store(tmp_path, IMAGE)
+    first.add("one", measure(pixels(1), IMAGE))
+    first.flush()
+    (file,) = first.folder.glob("*.parquet")
+    group = pq.ParquetFile(file).metadata.row_group(0)
+    columns = {column.path_in_schema: column for column in map(group.column, range(group.num_columns))}
+    content = bytearray(file.read_bytes())
+    content[columns["thumbnails"].dictionary_page_offset + 500] ^= 1
+    file.write_bytes(content)
+    with pytest.raises(CheckFailedError, match="run again"):
+        Store(tmp_path, IMAGE).views("thumbnails", ["one"])
+    assert "one" not in Store(tmp_path, IMAGE)
 
 
 def test_other_settings_are_another_memory(tmp_path: Path) -> None:

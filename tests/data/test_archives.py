@@ -40,6 +40,8 @@ def test_a_zip_is_read_like_a_folder(tmp_path: Path, image: Image, png: bytes) -
         ("set/monocyte/c.png", "monocyte", None),
     ]
     assert all(item.content == png for item in source.items())
+    chosen = list(source.items(lambda path, _: path.endswith("a.png")))
+    assert [item.content for item in chosen] == [png, None, None]
     assert (source.name, len(source), source.skipped) == ("lab", 3, 1)
 
 

@@ -1,9 +1,13 @@
 """The files of curated cells and of their sides."""
 
+import errno
+import os
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from giemsa.data import curated
@@ -47,6 +51,26 @@ def test_a_failed_write_leaves_what_stood_there(tmp_path: Path) -> None:
     with pytest.raises(KeyError):
         write_curated(tmp_path / "curated", [{"path": "x"}])
     assert read_curated(tmp_path / "curated").num_rows == 2
+
+
+@pytest.mark.parametrize("full_at", [0, 1, 2])
+def test_a_full_disk_leaves_what_stood_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, full_at: int
+) -> None:
+    write_curated(tmp_path / "curated", rows(1, 2))
+    monkeypatch.setattr(curated, "ROWS_PER_PART", 2)
+    write = pq.write_table
+
+    def full(table: pa.Table, target: Path, **how: Any) -> None:
+        if target.name == f"part-0002-{full_at:04d}.parquet":
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(target))
+        write(table, target, **how)
+
+    monkeypatch.setattr(pq, "write_table", full)
+    with pytest.raises(OSError, match="No space left"):
+        write_curated(tmp_path / "curated", rows(2, 6))
+    assert read_curated(tmp_path / "curated")["batch_order"].to_pylist() == [1, 1]
+    assert [path.name for path in tmp_path.iterdir()] == ["curated"]
 
 
 def test_sides_come_back(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from giemsa.data import sources
 from giemsa.data.folders import holds_images
 from giemsa.data.sources import open_source
 from giemsa.errors import UsageError
@@ -98,11 +99,11 @@ def test_a_file_that_may_not_be_opened_is_listed(
     folder: Path, image: Image, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Permissions do not stop root, under whom these tests may run: the refusal is the system's, played back.
-    def refused(path: Path) -> bytes:
-        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+    def refused(path: str, flags: int) -> int:  # noqa: ARG001
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
 
     source = open_source(folder, image)
-    monkeypatch.setattr(Path, "read_bytes", refused)
+    monkeypatch.setattr(sources, "_no_link", refused)
     problems = [item.problem for item in source.items() if item.content is None]
     assert len(problems) == len(source)
     assert "cannot be opened (Permission denied)" in problems

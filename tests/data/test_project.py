@@ -6,6 +6,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from giemsa.data import sources
 from giemsa.data.batches import RECORD_FILE, bring_in
 from giemsa.data.folders import FolderSource
 from giemsa.data.project import BatchesSource, holds_batches
@@ -35,6 +36,19 @@ def test_batches_keep_the_labels_under_which_they_came(tmp_path: Path, image: Im
         ("first/ig/a.png", "ig", png)
     ]
     assert (len(source), source.drawn) == (1, False)
+
+
+def test_a_changed_file_has_another_stamp(
+    tmp_path: Path, image: Image, png: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sources, "SETTLED_NS", 0)
+    raw = brought(tmp_path, image, png)
+    (first,) = BatchesSource(raw, image).items()
+    (same,) = BatchesSource(raw, image).items(lambda _, stamp: stamp != first.stamp)
+    assert (same.content, same.stamp) == (None, first.stamp)
+    (raw / "first/ig/a.png").write_bytes(png[::-1])
+    (changed,) = BatchesSource(raw, image).items(lambda _, stamp: stamp != first.stamp)
+    assert changed.content == png[::-1]
 
 
 def test_a_file_that_is_gone_is_listed(tmp_path: Path, image: Image, png: bytes) -> None:

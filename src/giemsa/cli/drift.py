@@ -107,8 +107,8 @@ def _new_images(
     compute = params.compute
     measurements = Measurements(workspace.measurements, params.image, compute.workers, engine=compute.engine)
     images = measured(source, measurements, 0, measurements.memory / "drift")
-    told = without_nan(images[["pixel_hash", "label"]])
-    keys = zip(told["pixel_hash"], told["label"], strict=True)
+    images = images.assign(**without_nan(images[["pixel_hash", "label"]]))
+    keys = zip(images["pixel_hash"], images["label"], strict=True)
     fresh = np.array([_key(*image) not in known for image in keys], bool)
     new = images[images["readable"] & fresh]
     if predictor and len(new):
@@ -118,6 +118,7 @@ def _new_images(
             for item in source.items(lambda path, _: path in wanted)
             if item.content is not None
         }
+        new = new[new["path"].isin(contents)]  # a file that is known may have become unreadable since
         said = predictor.predict([contents[path] for path in new["path"]])
         new = new.assign(**{PREDICTED: [row["label"] for row in said]})
     return len(source), new

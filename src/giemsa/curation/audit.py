@@ -113,12 +113,13 @@ def measured(
         measurements: what is known of contents.
         order: the rows' ``batch_order``.
         memory: a folder, for these measurements alone, that remembers the content of files: one that is as it
-            was is not read again. Afterwards it knows the files of this source and no others.
+            was is not read again, not even to see whether it still can be. Afterwards it knows the files of
+            this source and no others.
     """
     file = memory / f"files-{order}.parquet" if memory else None
-    table = recalled(file) if file else None
-    before = dict(zip(*(column.to_pylist() for column in table), strict=True)) if table else {}
-    known = {stamp: content for stamp, content in before.items() if content in measurements}
+    table = recalled(file, ["stamp", "sha256"]) if file else None
+    before = table.to_pylist() if table else []
+    known = {row["stamp"]: row["sha256"] for row in before if row["sha256"] in measurements}
     rows: list[tuple[str, str | None, str | None, str | None, str | None]] = []
 
     def contents() -> Iterator[tuple[str, Content]]:

@@ -108,7 +108,7 @@ def isolation(vectors: NDArray[np.float32], above: float) -> NDArray[np.float64]
     grows with ``n``, not with its square.
 
     Args:
-        vectors: of distinct pictures, shape ``(n, d)``.
+        vectors: of distinct pictures, one at least, shape ``(n, d)``.
         above: values that matter; smaller ones may be too large, but no more than ``above``.
 
     Returns:
@@ -122,5 +122,5 @@ def isolation(vectors: NDArray[np.float32], above: float) -> NDArray[np.float64]
     usual = max(float(np.median(apart[sample].mean(axis=1))), 1e-9)
     doubtful = others[apart[others].mean(axis=1) > above * usual]
     improve(rows, apart, vectors, pieces(doubtful, others))
-    isolated: NDArray[np.float64] = apart.mean(axis=1) / usual
+    isolated: NDArray[np.float64] = apart.mean(axis=1).astype(np.float64) / usual
     return isolated

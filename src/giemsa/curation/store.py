@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from giemsa.curation.spectra import LENGTH, SIDE, spectra
 from giemsa.data.manifest import MEASURED
+from giemsa.errors import CheckFailedError
 from giemsa.settings import Image
 
 VERSION = 2  # of what measuring.py computes: raise it whenever a value changes
@@ -114,6 +115,7 @@ class Store:
 
         Raises:
             KeyError: if a content is not known or not readable.
+            CheckFailedError: if a file of this folder is gone or damaged since it was opened.
         """
         self.flush()
         found = np.empty((len(contents), VIEWS, *SHAPES[kind]), dtype=np.uint8)
@@ -140,7 +142,7 @@ def remember(file: Path, table: pa.Table) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     partial = file.with_name(f".{file.name}.{secrets.token_hex(8)}.partial")
     try:
-        pq.write_table(table, partial, compression="zstd")
+        pq.write_table(table, partial, compression="zstd", write_page_checksum=True)
         partial.replace(file)
     finally:
         partial.unlink(missing_ok=True)
@@ -149,16 +151,21 @@ def remember(file: Path, table: pa.Table) -> None:
 def recalled(file: Path, columns: Sequence[str] | None = None) -> pa.Table | None:
     """Read what was remembered; a file that is missing, or damaged by a power cut, is forgotten."""
     try:
-        return pq.ParquetFile(file).read(columns)
+        table = pq.ParquetFile(file, page_checksum_verification=True).read(columns)
     except (OSError, pa.ArrowInvalid) as error:
         if getattr(error, "errno", None) is None:  # its content is at fault, not the reading of it
             file.unlink(missing_ok=True)
         return None
+    return table if set(columns or ()) <= set(table.column_names) else None
 
 
 def _views(file: Path, kind: str, rows: NDArray[np.int64]) -> NDArray[np.uint8]:
     """Read both views of some rows of a file, shape ``(n, 2, *SHAPES[kind])``."""
-    stored = pq.ParquetFile(file).read(["content", kind]).combine_chunks()
+    stored = recalled(file, ["content", kind])
+    if stored is None:
+        message = f"{file} was damaged, or taken away: run again, and what it held is measured anew."
+        raise CheckFailedError(message)
+    stored = stored.combine_chunks()
     unreadable = stored["content"].take(rows).filter(stored[kind].take(rows).is_null())
     if len(unreadable):
         raise KeyError(unreadable[0].as_py())

@@ -47,7 +47,7 @@ def said_of_subjects(missing: int, cells: int) -> str:
 
 
 def write_curated(folder: Path, rows: Iterable[Mapping[str, Any]]) -> None:
-    """Write the curated cells, whole or not at all, holding two parts in memory: one is written, one read.
+    """Write the curated cells, whole or not at all, one being written while the next is read.
 
     A part holds images of one batch only, so that a new batch leaves the older parts' bytes as they were and
     DVC stores nothing twice.

@@ -65,10 +65,10 @@ class FolderSource:
         """Read the images, sorted by path."""
         labels = class_labels([entry.path for entry in self._entries])
         for entry, label in zip(self._entries, labels, strict=True):
-            content, problem = None, entry.problem
-            if problem is None and wanted(entry.path, entry.stamp):
-                content, problem = read_file(Path(entry.place), self._image)
-            yield Item(entry.path, label, content, problem, self._subjects.get(entry.path), entry.stamp)
+            content, problem, stamp = None, entry.problem, entry.stamp
+            if problem is None and wanted(entry.path, stamp):
+                content, problem, stamp = read_file(Path(entry.place), self._image)
+            yield Item(entry.path, label, content, problem, self._subjects.get(entry.path), stamp)
 
     def _scan(self) -> Iterator[_Entry]:
         waiting = [(self._folder, "")]

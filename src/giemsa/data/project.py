@@ -51,5 +51,5 @@ class BatchesSource:
                 with suppress(OSError):  # reading it says what is wrong
                     stamp = stamp_of(file.lstat())
                 if wanted(row["path"], stamp):
-                    content, problem = read_file(file, self._image)
+                    content, problem, stamp = read_file(file, self._image)
             yield Item(row["path"], row["label"], content, problem, row["subject"], stamp)

@@ -114,26 +114,40 @@ def open_source(source: str | Path, image: Image) -> Source:
     return opened
 
 
-def read_file(path: Path, image: Image) -> tuple[bytes | None, str | None]:
-    """Give a file's bytes, or None and why it was not read; no link is followed."""
+def read_file(path: Path, image: Image) -> tuple[bytes | None, str | None, str | None]:
+    """Read a file; no link is followed.
+
+    Returns:
+        Its bytes, or None and why it was not read, and the stamp of what was read, whatever stands under its
+        name by now: None where it was changed meanwhile.
+    """
     try:
         facts = path.lstat()
         if stat.S_ISLNK(facts.st_mode):
-            return None, "a link, which is not followed"
+            return None, "a link, which is not followed", None
         if not stat.S_ISREG(facts.st_mode):
-            return None, "not a regular file"
+            return None, "not a regular file", None
         if facts.st_size > image.max_bytes:
-            return None, f"{facts.st_size:,} bytes, more than image.max_bytes {image.max_bytes:,}"
-        return path.read_bytes(), None
+            return None, f"{facts.st_size:,} bytes, more than image.max_bytes {image.max_bytes:,}", None
+        with open(path, "rb", buffering=0, opener=_no_link) as stream:
+            before = stamp_of(os.fstat(stream.fileno()))
+            content = stream.read()
+            after = stamp_of(os.fstat(stream.fileno()))
     except OSError as error:
-        return None, f"cannot be opened ({error.strerror})"
+        return None, f"cannot be opened ({error.strerror})", None
+    return content, None, after if after == before else None
+
+
+def _no_link(path: str, flags: int) -> int:
+    return os.open(path, flags | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
 
 
 def stamp_of(facts: os.stat_result) -> str | None:
     """Tell the state of a file: as long as it has the same stamp, it holds the same bytes.
 
-    Like git's index, by device, inode, size and times of change; none for a file that was changed just now,
-    since the clock of the file system may be too coarse to show that it is changed again.
+    Like git's index, by device, inode, size and times of change, and as far: what a program writes through a
+    memory map may show late. None for a file that was changed just now, since the clock of the file system
+    may be too coarse to show that it is changed again.
     """
     if time.time_ns() - facts.st_ctime_ns < SETTLED_NS:
         return None
