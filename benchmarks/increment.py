@@ -25,7 +25,7 @@ from PIL import Image as Pillow
 from giemsa.data.drawing import KINDS, draw_cell
 
 STAGES = ("ingest", "validate", "deduplicate", "split")
-TARGETS = {("new", "run deduplicate"): 3.0}
+TARGETS = {("new", "run deduplicate"): 3.0, ("new", "audit FOLDER"): 3.0}
 
 
 def main() -> None:

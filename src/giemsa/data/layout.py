@@ -1,5 +1,6 @@
 """Read from the places where images lie which files are images, and of which class."""
 
+import re
 import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Sequence
@@ -11,12 +12,12 @@ _OTHER_PICTURES = (
     *(".svs", ".ndpi", ".mrxs", ".czi", ".lif", ".nd2", ".vsi"),
 )
 _SIDES = {"train", "training", "val", "valid", "validation", "test", "testing", "test_simple"}
-_CLUTTER = ("thumbs.db", "desktop.ini", "__macosx")
+_HIDDEN = re.compile(r"(?:^|/)(?:\.|(?:thumbs\.db|desktop\.ini|__macosx)(?:/|\Z))", re.ASCII | re.IGNORECASE)
 
 
 def is_hidden(path: str) -> bool:
     """Say whether a file manager hides ``path`` (parts separated by ``/``) or made it for itself."""
-    return any(part.startswith(".") or part.lower() in _CLUTTER for part in path.split("/"))
+    return _HIDDEN.search(path) is not None
 
 
 def is_image(path: str) -> bool:
