@@ -6,7 +6,6 @@ import pandas as pd
 import pytest
 from numpy.typing import NDArray
 
-from giemsa.curation import oddities as module
 from giemsa.curation.measuring import Measurements
 from giemsa.curation.nearest import nearest
 from giemsa.curation.oddities import NEIGHBOURS, UNLIKE, isolation, oddities, strangeness
@@ -92,13 +91,12 @@ def test_nothing_is_odd_among_nothing() -> None:
     assert oddities(pd.DataFrame({name: [] for name in columns}), np.empty((0, 171), np.uint8), LIMITS) == []
 
 
-def test_who_stands_alone_among_many_is_told_exactly(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_who_stands_alone_among_many_is_told_exactly() -> None:
     rng = np.random.default_rng(5)
     vectors = rng.normal(size=(900, 12)).astype(np.float32)
     vectors[rng.permutation(900)[:9]] *= 6
     exact = nearest(vectors, NEIGHBOURS)[1].mean(axis=1)
-    monkeypatch.setattr(module, "SAMPLE", 300)
-    found = isolation(vectors, UNLIKE)
+    found = isolation(vectors, UNLIKE, 300)
     sample = np.unique(np.linspace(0, 899, 300).astype(int))
     usual = np.median(exact[sample])
     alone = exact / usual > UNLIKE
@@ -111,4 +109,4 @@ def test_who_stands_alone_among_many_is_told_exactly(monkeypatch: pytest.MonkeyP
 def test_few_are_all_compared_with_all() -> None:
     vectors = np.random.default_rng(6).normal(size=(300, 12)).astype(np.float32)
     exact = nearest(vectors, NEIGHBOURS)[1].mean(axis=1)
-    np.testing.assert_allclose(isolation(vectors, UNLIKE), exact / np.median(exact), rtol=1e-5)
+    np.testing.assert_allclose(isolation(vectors, UNLIKE, 1000), exact / np.median(exact), rtol=1e-5)

@@ -97,30 +97,31 @@ def strangeness(images: pd.DataFrame, spectra: NDArray[np.uint8]) -> NDArray[np.
     middle = np.median(figures, axis=0)
     spread = np.maximum(1.4826 * np.median(np.abs(figures - middle), axis=0), 1e-6)
     together = np.concatenate([shape, WEIGHT * (figures - middle) / spread], axis=1).astype(np.float32)
-    return isolation(together, UNLIKE)[picture]
+    return isolation(together, UNLIKE, SAMPLE)[picture]
 
 
-def isolation(vectors: NDArray[np.float32], above: float) -> NDArray[np.float64]:
+def isolation(vectors: NDArray[np.float32], above: float, usual: int) -> NDArray[np.float64]:
     """Give each vector's mean squared distance to its nearest others, over what is usual.
 
-    Usual is the median of ``SAMPLE`` vectors, evenly spread over their order, all where there are fewer. The
+    Usual is the median of so many vectors, evenly spread over their order, all where there are fewer. The
     others are compared with these first, and only who then seems to stand alone with everybody: the cost
     grows with ``n``, not with its square.
 
     Args:
         vectors: of distinct pictures, one at least, shape ``(n, d)``.
         above: values that matter; smaller ones may be too large, but no more than ``above``.
+        usual: how many vectors tell what is usual.
 
     Returns:
         Shape ``(n,)``.
     """
     everybody = np.arange(len(vectors))
-    sample = np.unique(np.linspace(0, len(vectors) - 1, SAMPLE).astype(np.int64))
+    sample = np.unique(np.linspace(0, len(vectors) - 1, usual).astype(np.int64))
     others = np.setdiff1d(everybody, sample)
     rows, apart = nobody(len(vectors), NEIGHBOURS)
     improve(rows, apart, vectors, [*pieces(sample, everybody), (others, sample)])
-    usual = max(float(np.median(apart[sample].mean(axis=1))), 1e-9)
-    doubtful = others[apart[others].mean(axis=1) > above * usual]
+    median = max(float(np.median(apart[sample].mean(axis=1))), 1e-9)
+    doubtful = others[apart[others].mean(axis=1) > above * median]
     improve(rows, apart, vectors, pieces(doubtful, others))
-    isolated: NDArray[np.float64] = apart.mean(axis=1).astype(np.float64) / usual
+    isolated: NDArray[np.float64] = apart.mean(axis=1).astype(np.float64) / median
     return isolated

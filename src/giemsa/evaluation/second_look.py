@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from giemsa.curation.audit import Audit
 from giemsa.curation.label_errors import LabelError, label_errors
 from giemsa.curation.measuring import Content
+from giemsa.curation.nearest import EXACT_UP_TO
 from giemsa.curation.oddities import FEWEST, Oddity, isolation
 from giemsa.curation.reading import load_views
 from giemsa.data.sources import Source
@@ -101,4 +102,4 @@ def solitude(features: NDArray[np.float32]) -> NDArray[np.float64]:
         features: of distinct pictures, shape ``(n, d)``; their lengths do not matter.
     """
     directions = features / np.maximum(np.linalg.norm(features, axis=1, keepdims=True), 1e-9)
-    return isolation(directions, ALONE)
+    return isolation(directions, ALONE, EXACT_UP_TO)
