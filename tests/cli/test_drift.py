@@ -7,6 +7,7 @@ import os
 import shutil
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from typer.testing import CliRunner
 
 from giemsa.cli import app
 from giemsa.curation.drift import PREDICTED
-from giemsa.data import sources
+from giemsa.data import folders, sources
 from giemsa.data.manifest import PROPERTIES
 from giemsa.errors import UsageError
 from giemsa.registry import promotion
@@ -106,6 +107,16 @@ def test_what_came_in_before_is_not_new_and_under_another_label_it_is(here: Path
     shutil.copytree(here / "first" / "lymphocyte", here / "inbox" / "monocyte")
     found, _ = drift()
     assert (found["images"], found["new"]) == (80, 40)
+
+
+def test_known_files_of_the_inbox_are_not_read_again(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sources, "SETTLED_NS", 0)
+    reading = Mock(side_effect=sources.read_file)
+    monkeypatch.setattr(folders, "read_file", reading)
+    write_cells(here / "inbox", ("monocyte",), 5)
+    first, _ = drift()
+    assert reading.call_count == 5
+    assert (drift()[0], reading.call_count) == (first, 5)
 
 
 def test_a_few_images_are_new_but_say_nothing_of_drift(here: Path) -> None:

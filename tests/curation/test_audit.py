@@ -1,6 +1,7 @@
 import io
 import json
 import os
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -213,6 +214,19 @@ def test_a_file_is_read_again_only_after_a_change(
     assert sorted(read) == ["1.png", "new.png"]
     assert len(other) == 13
     assert other.set_index("path")["sha256"]["ig/1.png"] == content_key(bytes(content))
+
+
+def test_a_file_whose_measurements_are_lost_is_read_again(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sources, "SETTLED_NS", 0)
+    for _ in range(2):
+        known = Measurements(tmp_path / "known", IMAGE)
+        table = measured(open_source(folder, IMAGE), known, order=1, memory=known.memory)
+        assert table["readable"].sum() == 12
+        for part in known.memory.parent.iterdir():
+            if part != known.memory:
+                shutil.rmtree(part) if part.is_dir() else part.unlink()
 
 
 def test_files_that_change_places_during_an_audit_are_not_taken_for_each_other(

@@ -41,7 +41,7 @@ def test_conflicts_and_junk_come_first_then_the_least_alike(tmp_path: Path) -> N
 def test_doubtful_labels_and_odd_pictures_are_no_copies(tmp_path: Path) -> None:
     page = written(tmp_path / "g.html", pair(1), alone("odd"), pair(2, similarity=0.99), alone("label"))
     assert [kind for kind, *_ in data_of(page)["groups"]] == ["label", "near", "odd", "exact"]
-    assert "4 images in 2 groups of copies" in page
+    assert "Groups of copies: 2, of 4 images, 2 kept and 2 dropped." in page
     assert "Labels likely wrong: 1. Odd pictures: 1." in page
     assert '<option value="odd">' in page
     assert '<option value="odd">' not in written(tmp_path / "g.html", pair(1))
@@ -71,7 +71,7 @@ def test_equal_groups_give_equal_bytes(tmp_path: Path) -> None:
 
 
 def test_no_group_at_all_is_a_page_too(tmp_path: Path) -> None:
-    assert "0 images in 0 groups" in written(tmp_path / "g.html")
+    assert "Groups of copies: 0, of 0 images" in written(tmp_path / "g.html")
 
 
 def test_a_picture_is_shrunk_whatever_its_size_and_a_broken_one_is_left_out() -> None:

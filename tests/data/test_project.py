@@ -1,6 +1,7 @@
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -10,7 +11,7 @@ from giemsa.data import sources
 from giemsa.data.batches import RECORD_FILE, bring_in
 from giemsa.data.folders import FolderSource
 from giemsa.data.project import BatchesSource, holds_batches
-from giemsa.data.sources import open_source
+from giemsa.data.sources import open_source, stamp_of
 from giemsa.errors import UsageError
 from giemsa.settings import Image
 
@@ -49,6 +50,13 @@ def test_a_changed_file_has_another_stamp(
     (raw / "first/ig/a.png").write_bytes(png[::-1])
     (changed,) = BatchesSource(raw, image).items(lambda _, stamp: stamp != first.stamp)
     assert changed.content == png[::-1]
+
+
+@pytest.mark.parametrize("fact", ["st_dev", "st_ino", "st_size", "st_mtime_ns", "st_ctime_ns"])
+def test_a_stamp_tells_files_apart_by_each_of_its_facts(fact: str) -> None:
+    facts = {"st_dev": 1, "st_ino": 2, "st_size": 3, "st_mtime_ns": 4, "st_ctime_ns": 5}
+    first, other = (cast("Any", SimpleNamespace(**each)) for each in (facts, facts | {fact: 6}))
+    assert stamp_of(first) != stamp_of(other)
 
 
 def test_a_file_that_is_gone_is_listed(tmp_path: Path, image: Image, png: bytes) -> None:

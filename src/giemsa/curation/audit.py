@@ -1,7 +1,6 @@
 """Curate any source of images, standing alone: what is broken, copied, contradictory or odd."""
 
 import hashlib
-from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -130,12 +129,13 @@ def measured(
             if item.content is not None and sha256 is not None:
                 yield sha256, item.content
 
-    deque(measurements.learn(contents()), maxlen=0)
+    for _ in measurements.learn(contents()):
+        pass
     names = ("path", "label", "problem", "sha256", "stamp")
     columns = {name: pa.array([row[place] for row in rows], pa.string()) for place, name in enumerate(names)}
-    stamped = pa.table(columns)
+    stamps = columns.pop("stamp")
     if file:
-        remember(file, stamped.select(["stamp", "sha256"]).drop_null())
+        remember(file, pa.table({"stamp": stamps, "sha256": columns["sha256"]}).drop_null())
     columns["batch_order"] = pa.array([order] * len(rows), pa.int32())
     return as_frame(measurements.joined(pa.table(columns)))
 

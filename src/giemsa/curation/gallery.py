@@ -74,8 +74,9 @@ def _lead(groups: Sequence[Group]) -> str:
     doubtful = sum(group.kind == "label" for group in groups)
     odd = sum(group.kind == "odd" for group in groups)
     return (
-        f"{images:,} images in {len(copies):,} groups of copies: {kept:,} kept, {images - kept:,} dropped;"
-        f" {conflicts:,} groups under conflicting labels, {junk:,} of junk that repeats."
+        f"Groups of copies: {len(copies):,}, of {images:,} images,"
+        f" {kept:,} kept and {images - kept:,} dropped."
+        f" Under conflicting labels: {conflicts:,}. Junk that repeats: {junk:,}."
         + (f" Labels likely wrong: {doubtful:,}." if doubtful else "")
         + (f" Odd pictures: {odd:,}." if odd else "")
     )
