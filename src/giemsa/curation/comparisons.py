@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from giemsa.curation.store import VERSION as THUMBNAILS
 from giemsa.curation.store import recalled, remember
 
-VERSION = 3  # of what registration.py computes: raise it whenever a value changes
+VERSION = 4  # of what registration.py computes: raise it whenever a value changes
 
 Levels = NDArray[np.float32]
 

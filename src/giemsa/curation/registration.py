@@ -16,7 +16,8 @@ FAR = 4  # of that: beyond, weights are zero, for numbers almost zero are slow
 PROMISING = 0.95  # correlation of what is coarse: copies have more
 LIKELY = 0.8  # structural similarity of what is coarse: copies have more
 MAX_SKEW = 0.06  # a copy is neither turned by an angle nor sheared: 0.06 is 3.4 degrees
-MAX_STRETCH = 0.12
+MAX_STRETCH = 0.128  # logarithm of the scale, 12%, the same for both directions
+FLAT = 1e-3  # a scale as good as none
 ROUGHLY = 3.0  # at half size both may still be wrong by so much more
 MIN_OVERLAP = 0.5
 SMOOTHING = 0.8  # pixels: a 0.5x or quality-40 copy has lost what is finer
@@ -148,19 +149,16 @@ def _within(positions: NDArray[np.int64]) -> NDArray[np.bool_]:
 
 
 def _registered(left: Pixels, right: Pixels, across: float, down: float) -> float:
-    """Compare as shifted by so many pixels of half-sized pictures, and as aligned from there."""
+    """Align ``right`` to ``left``, at half size from the given shift and then at full size, and compare."""
     small_left, small_right = _halved(left)[0], _halved(right)[0]
     large_left, large_right = left.astype(np.float32), right.astype(np.float32)
     move: Levels = np.array([[1, 0, across], [0, 1, down]], dtype=np.float32)
-    double = np.array([1, 1, 2], dtype=np.float32)
-    # Where little is to be seen, alignment may lead astray from a shift that was right.
-    shifted = _overlaid(large_left, large_right, move * double)
     if not _align(small_left, small_right, move, steps=10, slack=ROUGHLY):
-        return shifted
-    move *= double
+        return 0.0
+    move[:, 2] *= 2
     if not _align(large_left, large_right, move, steps=20, slack=1.0):
-        return shifted
-    return max(shifted, _overlaid(large_left, large_right, move))
+        return 0.0
+    return _overlaid(large_left, large_right, move)
 
 
 def _align(left: Levels, right: Levels, move: Levels, *, steps: int, slack: float) -> bool:
@@ -175,7 +173,7 @@ def _align(left: Levels, right: Levels, move: Levels, *, steps: int, slack: floa
         return False
     move[:] = found
     skew = max(abs(move[0, 1]), abs(move[1, 0]))
-    stretch = max(abs(move[0, 0] - 1), abs(move[1, 1] - 1))
+    stretch = abs(np.log(np.maximum(move[[0, 1], [0, 1]], FLAT))).max()
     return bool(skew <= slack * MAX_SKEW and stretch <= slack * MAX_STRETCH)
 
 
@@ -224,8 +222,10 @@ def _structure(left: Levels, right: Levels, overlap: Levels, window: int) -> Lev
     mean_one, mean_two = windowed(one), windowed(two)
     shared = windowed(one * two) - mean_one * mean_two
     own = windowed(one**2) - mean_one**2 + windowed(two**2) - mean_two**2
-    similarity = (2 * shared + STABLE) / (own + STABLE) * overlap
-    mean: Levels = similarity.sum(axis=(1, 2)) / count[:, 0, 0]
+    # Flat windows, such as white ground, are alike in all pictures: they weigh nothing.
+    weight = own.clip(0) / (own + STABLE) * overlap
+    similarity = (2 * shared + STABLE) / (own + STABLE) * weight
+    mean: Levels = similarity.sum(axis=(1, 2)) / weight.sum(axis=(1, 2)).clip(1e-6)
     return mean.clip(0, 1)
 
 
@@ -239,6 +239,7 @@ def _blur() -> Levels:
 
 _ALONG, _SHIFTS = np.arange(SIDE), np.arange(-REACH, REACH + 1)[:, np.newaxis]
 _INNER = _within(_ALONG)
+# Circular correlation at up to REACH is exact as long as the zero border, on both sides, is as wide.
 _OVERLAPS: Levels = (_INNER & _within(_ALONG - _SHIFTS)).astype(np.float32)
 _COUNTS: Levels = np.outer(_OVERLAPS.sum(axis=1), _OVERLAPS.sum(axis=1))
 _BLUR = _blur()
