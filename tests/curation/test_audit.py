@@ -186,6 +186,12 @@ def test_whose_label_or_look_is_doubtful_stands_alone_for_review(folder: Path) -
     assert strange.members[0].label == found.labels[first]
 
 
+def measured_anew(folder: Path, known: Path) -> pd.DataFrame:
+    """Measure ``folder`` as a new process would, with what ``known`` remembers."""
+    measurements = Measurements(known, IMAGE)
+    return measured(open_source(folder, IMAGE), measurements, order=1, memory=measurements.memory)
+
+
 def test_a_file_is_read_again_only_after_a_change(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cell: Callable[..., Pixels]
 ) -> None:
@@ -195,8 +201,7 @@ def test_a_file_is_read_again_only_after_a_change(
 
     def again() -> tuple[pd.DataFrame, list[str]]:
         reading.reset_mock()
-        known = Measurements(tmp_path / "known", IMAGE)
-        table = measured(open_source(folder, IMAGE), known, order=1, memory=known.memory)
+        table = measured_anew(folder, tmp_path / "known")
         return table, [call.args[0].name for call in reading.call_args_list]
 
     first, read = again()
@@ -220,12 +225,12 @@ def test_a_file_whose_measurements_are_lost_is_read_again(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sources, "SETTLED_NS", 0)
+    known = tmp_path / "known"
     for _ in range(2):
-        known = Measurements(tmp_path / "known", IMAGE)
-        table = measured(open_source(folder, IMAGE), known, order=1, memory=known.memory)
-        assert table["readable"].sum() == 12
-        for part in known.memory.parent.iterdir():
-            if part != known.memory:
+        assert measured_anew(folder, known)["readable"].sum() == 12
+        memory = Measurements(known, IMAGE).memory
+        for part in memory.parent.iterdir():
+            if part != memory:
                 shutil.rmtree(part) if part.is_dir() else part.unlink()
 
 
@@ -248,9 +253,8 @@ def test_files_that_change_places_during_an_audit_are_not_taken_for_each_other(
 
 def test_a_file_changed_just_now_is_read_again(folder: Path, tmp_path: Path) -> None:
     for _ in range(2):
-        known = Measurements(tmp_path / "known", IMAGE)
-        measured(open_source(folder, IMAGE), known, order=1, memory=known.memory)
-        (kept,) = known.memory.glob("*.parquet")
+        measured_anew(folder, tmp_path / "known")
+        (kept,) = Measurements(tmp_path / "known", IMAGE).memory.glob("*.parquet")
         assert len(pd.read_parquet(kept)) == 0
 
 

@@ -17,7 +17,6 @@ PROMISING = 0.95  # correlation of what is coarse: copies have more
 LIKELY = 0.8  # structural similarity of what is coarse: copies have more
 MAX_SKEW = 0.06  # a copy is neither turned by an angle nor sheared: 0.06 is 3.4 degrees
 MAX_STRETCH = 0.128  # logarithm of the scale, 12%, the same for both directions
-FLAT = 1e-3  # a scale as good as none
 ROUGHLY = 3.0  # at half size both may still be wrong by so much more
 MIN_OVERLAP = 0.5
 SMOOTHING = 0.8  # pixels: a 0.5x or quality-40 copy has lost what is finer
@@ -32,11 +31,12 @@ Levels = NDArray[np.float32]
 def similarities(first: Pixels, second: Pixels, *, symmetries: bool = True) -> Levels:
     """Compare pictures pair by pair, whatever of the eight symmetries, shift, scale, exposure lies between.
 
-    Three steps, each dropping what cannot be copies. Correlation in each symmetry at whole-pixel shifts, of
-    blurred pictures, so that a slightly other scale does not matter. Alignment, where that is high,
-    by the enhanced correlation coefficient (Evangelidis and Psarakis, IEEE TPAMI 30, 2008). Mean structural
-    similarity where they overlap (the contrast-structure term of Wang et al., IEEE Transactions on Image
-    Processing 13, 2004), which a mere likeness of outlines does not win; the most similar symmetry counts.
+    In each symmetry, what cannot be a copy is dropped step by step. Blurred pictures, to which a slightly
+    other scale does not matter, are correlated at whole-pixel shifts, and their structure is compared at
+    the best one. The pictures are aligned by the enhanced correlation coefficient (Evangelidis and Psarakis,
+    IEEE TPAMI 30, 2008). Their mean structural similarity where they overlap (the contrast-structure term of
+    Wang et al., IEEE Transactions on Image Processing 13, 2004) decides, which a mere likeness of outlines
+    does not win. The most similar symmetry counts.
 
     Args:
         first: grey thumbnails, shape ``(n, 64, 64)``, uint8.
@@ -173,7 +173,7 @@ def _align(left: Levels, right: Levels, move: Levels, *, steps: int, slack: floa
         return False
     move[:] = found
     skew = max(abs(move[0, 1]), abs(move[1, 0]))
-    stretch = abs(np.log(np.maximum(move[[0, 1], [0, 1]], FLAT))).max()
+    stretch = abs(np.log(np.maximum(np.diag(move), np.finfo(np.float32).tiny))).max()
     return bool(skew <= slack * MAX_SKEW and stretch <= slack * MAX_STRETCH)
 
 
