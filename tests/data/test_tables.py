@@ -1,6 +1,7 @@
 """Tables that a power cut or another program damaged are named with their mend."""
 
 from collections.abc import Callable
+from operator import itemgetter
 from pathlib import Path
 
 import pandas as pd
@@ -26,7 +27,9 @@ def _overwritten(file: Path) -> None:
 def test_cells_and_sides_name_the_stage_that_writes_them(
     tmp_path: Path, damage: Callable[[Path], None]
 ) -> None:
-    write_curated(tmp_path / "curated", [CELL | {"label": "ig", "subject": None, "drawn": False}])
+    write_curated(
+        tmp_path / "curated", [CELL | {"label": "ig", "subject": None, "drawn": False}], itemgetter("image")
+    )
     damage(next((tmp_path / "curated").iterdir()))
     with pytest.raises(UsageError, match=r'part-.*parquet is damaged: run "giemsa run deduplicate" again'):
         read_curated(tmp_path / "curated", ["path"])

@@ -1,6 +1,7 @@
 """Tiny cells, and a tiny project with three models, for the evaluation's tests."""
 
 import shutil
+from operator import itemgetter
 from pathlib import Path
 
 import cv2
@@ -50,7 +51,7 @@ def tiny_project(root: Path, bundle: Path) -> Workspace:
         }
         for index, (label, view) in enumerate(zip(labels, blobs(labels), strict=True))
     ]
-    write_curated(workspace.curated, rows)
+    write_curated(workspace.curated, rows, itemgetter("image"))
     sides = pd.DataFrame(rows)[["path", "label", "group"]]
     sides["side"] = ["train"] * 80 + ["validation"] * 40 + ["test"] * 40
     write_splits(workspace.splits, sides)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pandas as pd
 import pyarrow.parquet as pq
 
-from tests.pipeline.project import CELLS_PER_CLASS, CLASSES, Project
+from tests.pipeline.project import CELLS_PER_CLASS, CLASSES, Project, write_cells
 
 PATIENCE_S = 300.0
 
@@ -41,6 +41,21 @@ def test_the_champion_scores_what_a_person_gives_it(finished: Project, cells: Pa
     table = pd.read_csv(tmp_path / "cells.csv")
     assert len(table) == CELLS_PER_CLASS * len(CLASSES)
     assert {"path", "label", "confidence", "rejected", "reason", "true", "p_platelet"} <= set(table.columns)
+
+
+def test_new_images_leave_the_curated_cells_of_older_batches_on_disk(
+    new_project: Callable[[], Project], cells: Path, tmp_path: Path
+) -> None:
+    project, parts = new_project(), []
+    for source in (cells, write_cells(tmp_path / "more", count=3)):
+        project.run("giemsa", "ingest", str(source))
+        project.run("dvc", "repro", "deduplicate")
+        parts.append({part.name: part.stat() for part in (project.root / "data/curated").iterdir()})
+    (old,) = parts[0].items()
+    assert len(parts[1]) == 2
+    facts = parts[1][old[0]]
+    assert (facts.st_ino, facts.st_mtime_ns) == (old[1].st_ino, old[1].st_mtime_ns)
+    assert "up to date" in project.run("dvc", "status", "deduplicate")
 
 
 def test_killed_at_any_moment_it_goes_on_to_the_same_bytes(

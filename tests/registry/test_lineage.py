@@ -5,6 +5,7 @@ import hashlib
 import json
 import shutil
 import subprocess
+from operator import itemgetter
 from pathlib import Path
 
 import pandas as pd
@@ -44,7 +45,7 @@ def project(workspace: Workspace, project_params: Path, picture: bytes, tiny_bun
         "sha256": hashlib.sha256(picture).hexdigest(),
         "image": picture,
     }
-    write_curated(workspace.curated, [row])
+    write_curated(workspace.curated, [row], itemgetter("image"))
     write_splits(workspace.splits, pd.DataFrame([row])[["path", "label", "group"]].assign(side="test"))
     gate = {"event": "", "verdict": {"reason": "It is better."}}
     figures = {"accuracy": [0.97, 0.96, 0.98], "macro_f1": [0.96, 0.95, 0.97]}

@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Callable
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +51,7 @@ def project(
         }
         for index in range(CELLS)
     ]
-    write_curated(workspace.curated, rows)
+    write_curated(workspace.curated, rows, itemgetter("image"))
     write_splits(workspace.splits, pd.DataFrame(rows)[["path", "label", "group"]].assign(side="test"))
     monkeypatch.setattr(registration, "contender", scripted)
     return workspace

@@ -3,6 +3,7 @@
 import io
 import json
 import shutil
+from operator import itemgetter
 from pathlib import Path
 
 import numpy as np
@@ -46,7 +47,7 @@ def project(tmp_path_factory: pytest.TempPathFactory, tiny_bundle: Path) -> Work
         }
         for index in range(12)
     ]
-    write_curated(workspace.curated, rows)
+    write_curated(workspace.curated, rows, itemgetter("image"))
     write_splits(workspace.splits, pd.DataFrame(rows)[["path", "label", "group"]].assign(side="test"))
     workspace.evaluation.mkdir(parents=True)
     metrics = {

@@ -1,5 +1,6 @@
 import json
 from collections.abc import Iterator, Sequence
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +41,7 @@ def project(
     subjects = subjects or [None] * len(labels)
     frame = manifest(labels, subject=subjects)
     write_manifest(workspace.manifest, pa.Table.from_pandas(frame, schema=SCHEMA, preserve_index=False))
-    write_curated(workspace.curated, curated(frame, subjects))
+    write_curated(workspace.curated, curated(frame, subjects), itemgetter("image"))
     workspace.duplicates.mkdir(parents=True)
     (workspace.duplicates / "decisions.csv").write_text("path,label,decision,reason,group,by\n")
     return workspace
@@ -104,6 +105,6 @@ def test_two_runs_write_the_same_bytes(tmp_path: Path) -> None:
 def test_a_curated_cell_that_the_manifest_does_not_know_is_named(tmp_path: Path) -> None:
     workspace = project(tmp_path, ["ig", "platelet"] * 5)
     frame = manifest(["monocyte"])
-    write_curated(workspace.curated, curated(frame, [None]))
+    write_curated(workspace.curated, curated(frame, [None]), itemgetter("image"))
     with pytest.raises(UsageError, match=r"first/monocyte/0\.png.*giemsa run deduplicate"):
         run(workspace, split=SPLIT)

@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -88,7 +89,7 @@ def _project(root: Path, *, drawn: bool = True) -> Workspace:
         row: dict[str, Any] = {"path": path, "label": label, "group": path, "subject": None, "batch": "one"}
         rows.append(row | {"batch_order": 0, "drawn": drawn, "sha256": "0" * 64, "image": content})
     workspace = Workspace(root)
-    write_curated(workspace.curated, rows)
+    write_curated(workspace.curated, rows, itemgetter("image"))
     sides = pd.DataFrame(rows)[["path", "label", "group"]]
     sides["side"] = ["train"] * 48 + ["validation"] * 27 + ["test"] * 15
     write_splits(workspace.splits, sides)

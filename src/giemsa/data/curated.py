@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 from concurrent.futures import ThreadPoolExecutor
 from itertools import groupby, islice
 from typing import TYPE_CHECKING, Any
@@ -14,12 +16,13 @@ from giemsa.errors import UsageError
 from giemsa.workspace import whole
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     import pandas as pd
 
-CURATED = pa.schema(
+#: What is told of a cell, without its bytes.
+TOLD = pa.schema(
     [
         pa.field("path", pa.string(), nullable=False),  # relative to data/raw
         pa.field("label", pa.string()),
@@ -29,9 +32,10 @@ CURATED = pa.schema(
         pa.field("batch_order", pa.int32(), nullable=False),
         pa.field("drawn", pa.bool_(), nullable=False),
         pa.field("sha256", pa.string(), nullable=False),
-        pa.field("image", pa.binary(), nullable=False),  # the original file's bytes
     ]
 )
+IMAGE = pa.field("image", pa.binary(), nullable=False)  # the original file's bytes
+CURATED = pa.schema([*TOLD, IMAGE])
 SPLITS = pa.schema([(name, pa.string()) for name in ("path", "label", "group", "side")])
 ROWS_PER_PART = 2048
 
@@ -46,35 +50,55 @@ def said_of_subjects(missing: int, cells: int) -> str:
     return said.format(missing=missing)
 
 
-def write_curated(folder: Path, rows: Iterable[Mapping[str, Any]]) -> None:
-    """Write the curated cells, whole or not at all, one being written while the next is read.
+def write_curated(
+    folder: Path, rows: Iterable[Mapping[str, Any]], image: Callable[[Mapping[str, Any]], bytes]
+) -> None:
+    """Write the curated cells, whole or not at all, one part being written while the next is read.
 
-    A part holds images of one batch only, so that a new batch leaves the older parts' bytes as they were and
-    DVC stores nothing twice.
+    A part holds images of one batch only, so that a new batch leaves the older parts as they are: a part that
+    stood there before and is what would be written is taken over, without reading the originals again.
 
     Args:
         folder: what stood there before is replaced.
-        rows: mappings with the columns of ``CURATED``, ordered by ``batch_order`` and ``path``.
+        rows: mappings with the columns of ``TOLD``, ordered by ``batch_order`` and ``path``.
+        image: reads the original bytes of a row.
     """
     with whole(folder) as partial, ThreadPoolExecutor(1) as writer:
         partial.mkdir()
         being_written = None
         for order, members in groupby(rows, key=lambda row: row["batch_order"]):
             for number, part in enumerate(_chunks(members)):
-                table = pa.Table.from_pylist(part, schema=CURATED)
+                told = pa.Table.from_pylist(part, schema=TOLD)
+                name = f"part-{order:04d}-{number:04d}.parquet"
+                if _taken_over(folder / name, partial / name, told):
+                    continue
+                table = told.append_column(IMAGE, pa.array([image(row) for row in part], IMAGE.type))
                 if being_written:
                     being_written.result()
-                target = partial / f"part-{order:04d}-{number:04d}.parquet"
-                being_written = writer.submit(_write_part, table, target)
+                being_written = writer.submit(_write_part, table, partial / name)
         if being_written:
             being_written.result()
 
 
+def _taken_over(part: Path, target: Path, told: pa.Table) -> bool:
+    """Link a part to ``target`` if it holds what is told, and the very bytes that this names."""
+    try:
+        stored = pq.ParquetFile(part).read()
+        if stored.schema != CURATED or stored.drop(["image"]) != told:
+            return False
+        digests = [hashlib.sha256(image.as_buffer()).hexdigest() for image in stored["image"]]
+        if digests != told["sha256"].to_pylist():
+            return False
+        os.link(part, target)
+    except (OSError, pa.ArrowException):  # missing, damaged, or on a disk that knows no links
+        return False
+    return True
+
+
 def _write_part(table: pa.Table, target: Path) -> None:
     # The images are compressed already; a dictionary of them would only double the memory.
-    texts = [name for name in CURATED.names if name != "image"]
     packing = {name: "none" if name == "image" else "zstd" for name in CURATED.names}
-    pq.write_table(table, target, compression=packing, use_dictionary=texts, write_statistics=texts)
+    pq.write_table(table, target, compression=packing, use_dictionary=TOLD.names, write_statistics=TOLD.names)
 
 
 def read_curated(folder: Path, columns: Sequence[str] | None = None) -> pa.Table:

@@ -14,7 +14,7 @@ from giemsa.curation.duplicates import find_copies
 from giemsa.curation.gallery import write_gallery
 from giemsa.curation.measuring import Measurements, original
 from giemsa.curation.verdicts import read_verdicts
-from giemsa.data.curated import CURATED, write_curated
+from giemsa.data.curated import TOLD, write_curated
 from giemsa.data.manifest import read_manifest
 from giemsa.errors import CheckFailedError
 from giemsa.progress import say
@@ -41,16 +41,17 @@ def run(workspace: Workspace, *, image: Image, deduplicate: Deduplicate, compute
     if not kept.any():
         message = f"No image is kept: {workspace.duplicates / 'decisions.csv'} says why; correct the labels."
         raise CheckFailedError(message)
-    write_curated(workspace.curated, _rows(readable[kept], decided.table[kept], workspace.raw))
+    rows = _rows(readable[kept], decided.table[kept])
+    write_curated(
+        workspace.curated, rows, lambda row: original(f"{workspace.raw}/{row['path']}", row["sha256"])
+    )
     say(f"deduplicate: {kept.sum():,} of {len(manifest):,} images are kept")
 
 
-def _rows(readable: pd.DataFrame, decided: pd.DataFrame, raw: Path) -> Iterator[dict[str, Any]]:
-    told = without_nan(readable.assign(label=decided["label"], group=decided["group"]))
-    names = [name for name in CURATED.names if name != "image"]
-    for values in zip(*(told[name].tolist() for name in names), strict=True):
-        row = dict(zip(names, values, strict=True))
-        yield row | {"image": original(f"{raw}/{row['path']}", row["sha256"])}
+def _rows(readable: pd.DataFrame, decided: pd.DataFrame) -> Iterator[dict[str, Any]]:
+    told = without_nan(readable.assign(label=decided["label"], group=decided["group"])[TOLD.names])
+    for values in zip(*(told[name].tolist() for name in TOLD.names), strict=True):
+        yield dict(zip(TOLD.names, values, strict=True))
 
 
 def _report(folder: Path, manifest: pd.DataFrame, decided: Decisions, raw: Path) -> None:
