@@ -1,3 +1,5 @@
+from collections.abc import Iterator
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -5,6 +7,14 @@ from hypothesis import strategies as st
 
 from giemsa.curation import neighbours
 from giemsa.curation.neighbours import pairs_within
+
+
+@pytest.fixture(scope="module", autouse=True, params=[0, 6, neighbours.FEW])
+def few(request: pytest.FixtureRequest) -> Iterator[None]:
+    """By tables alone, by tables or directly as it comes, and directly alone."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(neighbours, "FEW", request.param)
+        yield
 
 
 def brute(hashes: list[int], queries: list[int], radius: int) -> list[tuple[int, int]]:

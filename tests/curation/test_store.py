@@ -83,7 +83,7 @@ def test_damaged_thumbnails_are_told_and_measured_anew(tmp_path: Path) -> None:
     group = pq.ParquetFile(file).metadata.row_group(0)
     columns = {column.path_in_schema: column for column in map(group.column, range(group.num_columns))}
     content = bytearray(file.read_bytes())
-    content[columns["thumbnails"].dictionary_page_offset + 500] ^= 1
+    content[columns["thumbnails"].data_page_offset + 500] ^= 1
     file.write_bytes(content)
     with pytest.raises(CheckFailedError, match="run again"):
         Store(tmp_path, IMAGE).views("thumbnails", ["one"])

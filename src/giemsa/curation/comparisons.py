@@ -18,7 +18,7 @@ VERSION = 4  # of what registration.py computes: raise it whenever a value chang
 Levels = NDArray[np.float32]
 
 
-def remembered(file: Path | None, pairs: list[str], compare: Callable[[NDArray[np.int64]], Levels]) -> Levels:
+def remembered(file: Path | None, pairs: pa.Array, compare: Callable[[NDArray[np.int64]], Levels]) -> Levels:
     """Give the similarity of each pair, comparing only those that ``file`` does not know.
 
     Args:
@@ -29,18 +29,17 @@ def remembered(file: Path | None, pairs: list[str], compare: Callable[[NDArray[n
     Returns:
         Shape ``(n,)``.
     """
-    asked = pa.array(pairs, pa.string())
     known = None if file is None else recalled(file)
     if known is None:
         found = compare(np.arange(len(pairs)))
     else:
-        place = pc.index_in(asked, value_set=known["pair"].combine_chunks())
+        place = pc.index_in(pairs, value_set=known["pair"].cast(pairs.type))
         new = place.is_null().to_numpy(zero_copy_only=False)
         found = np.empty(len(pairs), dtype=np.float32)
         found[~new] = known["similarity"].to_numpy()[place.drop_null().to_numpy()]
         found[new] = compare(np.flatnonzero(new))
     if file is not None:
-        remember(file, pa.table({"pair": asked, "similarity": found}))
+        remember(file, pa.table({"pair": pairs, "similarity": found}))
     return found
 
 

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from giemsa.curation.candidates import Pairs, Prints, propose
@@ -83,10 +85,12 @@ def _confirmed(
     return pairs.left[same], pairs.right[same], similarity[same]
 
 
-def _names(pairs: Pairs, contents: Sequence[str]) -> list[str]:
-    columns = (pairs.left, pairs.right, pairs.left_view, pairs.right_view)
-    rows = zip(*(column.tolist() for column in columns), strict=True)
-    return [f"{contents[a][:KEY]}{contents[b][:KEY]}{view}{other}" for a, b, view, other in rows]
+def _names(pairs: Pairs, contents: Sequence[str]) -> pa.Array:
+    text = pa.large_string()
+    keys = pa.array([content[:KEY] for content in contents], text)
+    views = pa.array(["00", "01", "10", "11"], text).take(pa.array(2 * pairs.left_view + pairs.right_view))
+    ends = (keys.take(pa.array(rows)) for rows in (pairs.left, pairs.right))
+    return pc.binary_join_element_wise(*ends, views, pa.scalar("", text))
 
 
 def _compared(

@@ -12,7 +12,7 @@ EXACT_UP_TO = 40_000  # vectors: below, all are compared
 PER_CELL = 2_000  # vectors in a cell of the partition
 PROBES = 6  # cells that are searched for each vector
 ROUNDS = 6  # of k-means
-BLOCK = 1_024
+BLOCK = 256
 PARTS = 8
 SEED = 2024
 

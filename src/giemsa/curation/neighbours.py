@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 BITS = 64
 FEWEST = 3  # parts, so that a part has at most 22 bits and its table of offsets takes 16 MiB
 AT_ONCE = 1 << 20  # candidate pairs that are compared in one go
+FEW = 256  # hashes, or queries: comparing so few with all others costs less than tables do
 
 Hashes = NDArray[np.uint64]
 Rows = NDArray[np.int64]
@@ -66,13 +67,29 @@ def pairs_within(hashes: Hashes, queries: Hashes, radius: int) -> tuple[Rows, Ro
     if not 0 <= radius <= BITS:
         message = f"a radius of {radius} lies outside 0..{BITS}"
         raise ValueError(message)
-    parts = _parts(len(hashes), radius)
     found = [(np.empty(0, np.int64), np.empty(0, np.int64))]
-    for number in range(len(parts)):
-        found += _pairs_of(number, parts, hashes, queries, radius)
+    if min(len(hashes), len(queries)) <= FEW:
+        found += _of_all(hashes, queries, radius)
+    else:
+        parts = _parts(len(hashes), radius)
+        for number in range(len(parts)):
+            found += _pairs_of(number, parts, hashes, queries, radius)
     left, right = np.concatenate([pair[0] for pair in found]), np.concatenate([pair[1] for pair in found])
     order = np.lexsort((right, left))
     return left[order], right[order]
+
+
+def _of_all(hashes: Hashes, queries: Hashes, radius: int) -> Iterator[tuple[Rows, Rows]]:
+    """Compare every query with every hash, as many at a time as stay near the core."""
+    rows = max(1, (AT_ONCE >> 4) // max(len(hashes), 1))
+
+    def compare(start: int) -> tuple[Rows, Rows]:
+        near = np.bitwise_count(queries[start : start + rows, np.newaxis] ^ hashes) <= radius
+        left, right = np.nonzero(near)
+        return start + left, right
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        yield from pool.map(compare, range(0, len(queries), rows))
 
 
 def _parts(size: int, radius: int) -> list[_Part]:

@@ -142,7 +142,15 @@ def remember(file: Path, table: pa.Table) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     partial = file.with_name(f".{file.name}.{secrets.token_hex(8)}.partial")
     try:
-        pq.write_table(table, partial, compression="zstd", write_page_checksum=True)
+        # All values differ and all are read: neither dictionaries nor statistics would help anyone.
+        pq.write_table(
+            table,
+            partial,
+            compression="zstd",
+            use_dictionary=False,
+            write_statistics=False,
+            write_page_checksum=True,
+        )
         partial.replace(file)
     finally:
         partial.unlink(missing_ok=True)
