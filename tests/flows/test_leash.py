@@ -35,7 +35,10 @@ def pids(folder: Path) -> list[int]:
 
 def gone(numbers: list[int]) -> bool:
     def ended(pid: int) -> bool:
-        return not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+        try:
+            return bool(psutil.Process(pid).status() == psutil.STATUS_ZOMBIE)
+        except psutil.NoSuchProcess:  # at whichever moment
+            return True
 
     return all(ended(pid) for pid in numbers)
 
