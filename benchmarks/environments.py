@@ -48,11 +48,12 @@ def run(command: list[str]) -> tuple[str, float, float]:
         patience = Timer(PATIENCE_S, os.killpg, (process.pid, signal.SIGKILL))
         patience.start()
         _, status, used = os.wait4(process.pid, 0)
+        too_late = not patience.is_alive()
         patience.cancel()
         process.returncode = os.waitstatus_to_exitcode(status)
         output.seek(0)
         printed = output.read()
-    if process.returncode == -signal.SIGKILL:
+    if too_late:
         message = f"no end within {PATIENCE_S / 60:.0f} minutes"
         raise FailedError(message)
     if process.returncode:

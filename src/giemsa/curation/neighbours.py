@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 BITS = 64
 FEWEST = 3  # parts, so that a part has at most 22 bits and its table of offsets takes 16 MiB
 AT_ONCE = 1 << 20  # candidate pairs that are compared in one go
+NEAR = 1 << 16  # pairs that are compared in one go where all are, in the core's own cache
 FEW = 256  # hashes, or queries: comparing so few with all others costs less than tables do
 
 Hashes = NDArray[np.uint64]
@@ -51,7 +52,8 @@ def pairs_within(hashes: Hashes, queries: Hashes, radius: int) -> tuple[Rows, Ro
 
     Multi-index hashing (Norouzi, Punjani and Fleet, CVPR 2012): the bits are cut into parts; by the
     pigeonhole principle a pair within the radius nearly agrees in one part at least, so only such pairs are
-    compared. A pair that several parts would find is told by the first of them alone.
+    compared. A pair that several parts would find is told by the first of them alone. Where there are but few
+    hashes or queries, all pairs are compared.
 
     Args:
         hashes: shape ``(n,)``. Equal values cost their square: collapse them first.
@@ -80,8 +82,8 @@ def pairs_within(hashes: Hashes, queries: Hashes, radius: int) -> tuple[Rows, Ro
 
 
 def _of_all(hashes: Hashes, queries: Hashes, radius: int) -> Iterator[tuple[Rows, Rows]]:
-    """Compare every query with every hash, as many at a time as stay near the core."""
-    rows = max(1, (AT_ONCE >> 4) // max(len(hashes), 1))
+    """Compare every query with every hash."""
+    rows = max(1, NEAR // max(len(hashes), 1))
 
     def compare(start: int) -> tuple[Rows, Rows]:
         near = np.bitwise_count(queries[start : start + rows, np.newaxis] ^ hashes) <= radius
